@@ -1,0 +1,15 @@
+"""The errors of both packages, one small tree."""
+
+__all__ = ["ConfigError", "DsocrError", "SizeError"]
+
+
+class DsocrError(Exception):
+    """Base of every error that dsocr_cost and pytest_dsocr raise on purpose."""
+
+
+class ConfigError(DsocrError, ValueError):
+    """A model configuration is missing, malformed, or describes no possible model."""
+
+
+class SizeError(DsocrError, ValueError):
+    """A size or an execution that no layer can be priced for."""

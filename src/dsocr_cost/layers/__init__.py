@@ -1,0 +1,37 @@
+"""The layers of DeepSeek-OCR, class for class with the reference."""
+
+from .catalog import LAYERS
+from .clip import CLIPVisionEmbeddings, NoTPAttention, NoTPFeedForward, NoTPTransformer, NoTPTransformerBlock, VitModel
+from .decoder import DeepseekV2DecoderLayer, DeepseekV2MLP, DeepseekV2MoE, DeepseekV2RMSNorm, LMHead, MoEGate
+from .layer import Layer, layer_name
+from .llama import LlamaAttention, LlamaFlashAttention2, LlamaRotaryEmbedding
+from .projector import MlpProjector
+from .sam import Attention, Block, ImageEncoderViT, LayerNorm2d, MLPBlock, PatchEmbed
+
+__all__ = [
+    "LAYERS",
+    "Attention",
+    "Block",
+    "CLIPVisionEmbeddings",
+    "DeepseekV2DecoderLayer",
+    "DeepseekV2MLP",
+    "DeepseekV2MoE",
+    "DeepseekV2RMSNorm",
+    "ImageEncoderViT",
+    "LMHead",
+    "Layer",
+    "LayerNorm2d",
+    "LlamaAttention",
+    "LlamaFlashAttention2",
+    "LlamaRotaryEmbedding",
+    "MLPBlock",
+    "MlpProjector",
+    "MoEGate",
+    "NoTPAttention",
+    "NoTPFeedForward",
+    "NoTPTransformer",
+    "NoTPTransformerBlock",
+    "PatchEmbed",
+    "VitModel",
+    "layer_name",
+]

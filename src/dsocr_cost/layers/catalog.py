@@ -1,0 +1,20 @@
+"""All layers of the model, by the names that tolerances and result rows use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import clip, decoder, llama, projector, sam
+from .layer import layer_name
+
+if TYPE_CHECKING:
+    from .layer import Layer
+
+__all__ = ["LAYERS"]
+
+LAYERS: dict[str, type[Layer]] = {
+    layer_name(kind): kind
+    for module in (sam, clip, projector, decoder, llama)
+    for kind in (getattr(module, name) for name in module.__all__)
+}
+"""``vision.Attention`` and its like, to the class that prices it."""

@@ -1,0 +1,202 @@
+"""CLIP-L as the second half of the vision tower: SAM's features come in as its patch embeddings.
+
+Implementations: the vendor multiplies once for q, k and v (``qkv_proj``), transformers three times; the work is the
+same. transformers' ``post_layernorm`` is not part of this model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from ..execution import Execution
+from ..kernels import attention, conv2d, conv2d_params, embedding_params, layer_norm_params, linear, linear_params
+from ..op import under
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..config import ClipConfig
+    from ..op import Count, Op
+
+__all__ = [
+    "CLIPVisionEmbeddings",
+    "NoTPAttention",
+    "NoTPFeedForward",
+    "NoTPTransformer",
+    "NoTPTransformerBlock",
+    "VitModel",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class CLIPVisionEmbeddings:
+    """Patches, a class token before them, and a position vector on each.
+
+    ``patches`` says where they come from: ``conv`` is its own convolution over pixels, ``sam`` takes SAM's features
+    and leaves the convolution idle; its parameters are there in both.
+    """
+
+    group: ClassVar[str] = "vision"
+    config: ClipConfig
+    patches: Literal["conv", "sam"] = "sam"
+
+    def ops(self, batch: Count, height: Count, width: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
+        """Price ``batch`` images: height x width pixels for ``conv``, features for ``sam`` (which cost nothing)."""
+        if self.patches == "conv":
+            size = self.config.patch_size
+            yield conv2d(
+                "patch_embedding",
+                batch,
+                height // size,
+                width // size,
+                self.config.num_channels,
+                self.config.hidden_size,
+                size,
+            )
+
+    @property
+    def params(self) -> int:
+        """The convolution without bias, the class token, and a position for each patch and the class token."""
+        width, patches = self.config.hidden_size, (self.config.image_size // self.config.patch_size) ** 2
+        convolution = conv2d_params(self.config.num_channels, width, self.config.patch_size, bias=False)
+        return convolution + embedding_params(1, width) + embedding_params(patches + 1, width)
+
+
+@dataclass(frozen=True, slots=True)
+class NoTPAttention:
+    """Multi-head self-attention, not causal."""
+
+    group: ClassVar[str] = "vision"
+    hidden_size: int
+    num_attention_heads: int
+
+    @classmethod
+    def from_config(cls, config: ClipConfig) -> NoTPAttention:
+        """Build the one of every block."""
+        return cls(config.hidden_size, config.num_attention_heads)
+
+    def ops(self, batch: Count, tokens: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
+        """Price ``batch`` sequences of ``tokens``, the class token among them."""
+        width, rows = self.hidden_size, batch * tokens
+        if execution.implementation == "vendor":
+            yield linear("qkv_proj", rows, width, 3 * width)
+        else:
+            for name in ("q_proj", "k_proj", "v_proj"):
+                yield linear(name, rows, width, width)
+        head_dim = width // self.num_attention_heads
+        yield from attention("sdpa", execution, batch, self.num_attention_heads, tokens, tokens, head_dim)
+        yield linear("out_proj", rows, width, width)
+
+    @property
+    def params(self) -> int:
+        """Four square linears with biases, however they are stored."""
+        return 4 * linear_params(self.hidden_size, self.hidden_size, bias=True)
+
+
+@dataclass(frozen=True, slots=True)
+class NoTPFeedForward:
+    """Two linears around a QuickGELU."""
+
+    group: ClassVar[str] = "vision"
+    dim: int
+    hidden_dim: int
+
+    @classmethod
+    def from_config(cls, config: ClipConfig) -> NoTPFeedForward:
+        """Build the one of every block."""
+        return cls(config.hidden_size, config.intermediate_size)
+
+    def ops(self, batch: Count, tokens: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
+        """Price ``batch`` sequences of ``tokens``."""
+        yield linear("fc1", batch * tokens, self.dim, self.hidden_dim)
+        yield linear("fc2", batch * tokens, self.hidden_dim, self.dim)
+
+    @property
+    def params(self) -> int:
+        """Both linears."""
+        return linear_params(self.dim, self.hidden_dim, bias=True) + linear_params(
+            self.hidden_dim, self.dim, bias=True
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NoTPTransformerBlock:
+    """Norm, attention, norm, feed-forward."""
+
+    group: ClassVar[str] = "vision"
+    config: ClipConfig
+
+    @property
+    def self_attn(self) -> NoTPAttention:
+        """Its attention."""
+        return NoTPAttention.from_config(self.config)
+
+    @property
+    def mlp(self) -> NoTPFeedForward:
+        """Its feed-forward."""
+        return NoTPFeedForward.from_config(self.config)
+
+    def ops(self, batch: Count, tokens: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
+        """Price ``batch`` sequences of ``tokens``."""
+        yield from under("self_attn", self.self_attn.ops(batch, tokens, execution=execution))
+        yield from under("mlp", self.mlp.ops(batch, tokens, execution=execution))
+
+    @property
+    def params(self) -> int:
+        """Attention, feed-forward and two layer norms."""
+        return self.self_attn.params + self.mlp.params + 2 * layer_norm_params(self.config.hidden_size)
+
+
+@dataclass(frozen=True, slots=True)
+class NoTPTransformer:
+    """``config.num_hidden_layers`` equal blocks."""
+
+    group: ClassVar[str] = "vision"
+    config: ClipConfig
+
+    @property
+    def block(self) -> NoTPTransformerBlock:
+        """The block that it repeats."""
+        return NoTPTransformerBlock(self.config)
+
+    def ops(self, batch: Count, tokens: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
+        """Price ``batch`` sequences of ``tokens``."""
+        for index in range(self.config.num_hidden_layers):
+            yield from under(f"layers.{index}", self.block.ops(batch, tokens, execution=execution))
+
+    @property
+    def params(self) -> int:
+        """Those of its blocks."""
+        return self.config.num_hidden_layers * self.block.params
+
+
+@dataclass(frozen=True, slots=True)
+class VitModel:
+    """Embeddings, a norm, the transformer. Out come the patches and the class token, [b, patches + 1, 1024]."""
+
+    group: ClassVar[str] = "vision"
+    config: ClipConfig
+    patches: Literal["conv", "sam"] = "sam"
+
+    @property
+    def embeddings(self) -> CLIPVisionEmbeddings:
+        """Its embeddings."""
+        return CLIPVisionEmbeddings(self.config, self.patches)
+
+    @property
+    def encoder(self) -> NoTPTransformer:
+        """Its blocks."""
+        return NoTPTransformer(self.config)
+
+    def ops(self, batch: Count, height: Count, width: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
+        """Price ``batch`` images: height x width pixels for ``conv``, height x width of SAM's features for ``sam``."""
+        yield from under("embeddings", self.embeddings.ops(batch, height, width, execution=execution))
+        size = self.config.patch_size if self.patches == "conv" else 1
+        tokens = (height // size) * (width // size) + 1
+        yield from under("encoder", self.encoder.ops(batch, tokens, execution=execution))
+
+    @property
+    def params(self) -> int:
+        """Embeddings, the norm before the blocks, the blocks."""
+        return self.embeddings.params + layer_norm_params(self.config.hidden_size) + self.encoder.params

@@ -1,0 +1,191 @@
+"""The DeepSeek-V2-style decoder: multi-head attention, then one SwiGLU or a mixture of small ones.
+
+Implementations: the vendor loops over the experts that got tokens, three linears each; transformers runs two grouped
+matmuls (``grouped_mm``, its default). Every token goes through ``num_experts_per_tok`` experts in both, so the work
+is the same however even the routing is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from ..execution import Execution
+from ..kernels import grouped_linear, linear, linear_params, rms_norm_params
+from ..op import under
+from .llama import LlamaAttention
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..config import DecoderConfig
+    from ..op import Count, Op
+
+__all__ = ["DeepseekV2DecoderLayer", "DeepseekV2MLP", "DeepseekV2MoE", "DeepseekV2RMSNorm", "LMHead", "MoEGate"]
+
+
+@dataclass(frozen=True, slots=True)
+class DeepseekV2MLP:
+    """A SwiGLU: ``down(silu(gate(x)) * up(x))``, without biases."""
+
+    group: ClassVar[str] = "decoder"
+    hidden_size: int
+    intermediate_size: int
+
+    @classmethod
+    def from_config(cls, config: DecoderConfig) -> DeepseekV2MLP:
+        """Build the one of a dense layer."""
+        return cls(config.hidden_size, config.intermediate_size)
+
+    def ops(self, batch: Count, q_len: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
+        """Price ``batch`` sequences of ``q_len`` positions."""
+        rows = batch * q_len
+        yield linear("gate_proj", rows, self.hidden_size, self.intermediate_size)
+        yield linear("up_proj", rows, self.hidden_size, self.intermediate_size)
+        yield linear("down_proj", rows, self.intermediate_size, self.hidden_size)
+
+    @property
+    def params(self) -> int:
+        """Three linears."""
+        return 2 * linear_params(self.hidden_size, self.intermediate_size, bias=False) + linear_params(
+            self.intermediate_size, self.hidden_size, bias=False
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MoEGate:
+    """The router: one fp32 linear, a softmax, the best few experts."""
+
+    group: ClassVar[str] = "decoder"
+    hidden_size: int
+    n_routed_experts: int
+
+    @classmethod
+    def from_config(cls, config: DecoderConfig) -> MoEGate:
+        """Build the one of every MoE layer."""
+        return cls(config.hidden_size, config.n_routed_experts)
+
+    def ops(self, batch: Count, q_len: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
+        """Price ``batch`` sequences of ``q_len`` positions."""
+        yield linear("logits", batch * q_len, self.hidden_size, self.n_routed_experts)
+
+    @property
+    def params(self) -> int:
+        """One linear without bias."""
+        return linear_params(self.hidden_size, self.n_routed_experts, bias=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DeepseekV2MoE:
+    """The router, ``n_routed_experts`` SwiGLUs of which each token takes a few, and the shared experts as one more."""
+
+    group: ClassVar[str] = "decoder"
+    config: DecoderConfig
+
+    @property
+    def gate(self) -> MoEGate:
+        """Its router."""
+        return MoEGate.from_config(self.config)
+
+    @property
+    def shared_experts(self) -> DeepseekV2MLP:
+        """The experts that every token takes, as the one SwiGLU that they run as."""
+        return DeepseekV2MLP(self.config.hidden_size, self.config.n_shared_experts * self.config.moe_intermediate_size)
+
+    def ops(self, batch: Count, q_len: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
+        """Price ``batch`` sequences of ``q_len`` positions."""
+        yield from under("gate", self.gate.ops(batch, q_len, execution=execution))
+        yield from under("experts", self._experts(batch * q_len, execution))
+        yield from under("shared_experts", self.shared_experts.ops(batch, q_len, execution=execution))
+
+    def _experts(self, tokens: Count, execution: Execution) -> Iterator[Op]:
+        rows = tokens * self.config.num_experts_per_tok
+        hidden, intermediate = self.config.hidden_size, self.config.moe_intermediate_size
+        if execution.implementation == "vendor":
+            yield grouped_linear("gate_proj", rows, hidden, intermediate)
+            yield grouped_linear("up_proj", rows, hidden, intermediate)
+        else:
+            yield grouped_linear("gate_up_proj", rows, hidden, 2 * intermediate)
+        yield grouped_linear("down_proj", rows, intermediate, hidden)
+
+    @property
+    def params(self) -> int:
+        """All experts, not only those that a token takes."""
+        expert = DeepseekV2MLP(self.config.hidden_size, self.config.moe_intermediate_size)
+        return self.gate.params + self.config.n_routed_experts * expert.params + self.shared_experts.params
+
+
+@dataclass(frozen=True, slots=True)
+class DeepseekV2RMSNorm:
+    """Root-mean-square norm in fp32: no matrix work."""
+
+    group: ClassVar[str] = "decoder"
+    hidden_size: int
+
+    @classmethod
+    def from_config(cls, config: DecoderConfig) -> DeepseekV2RMSNorm:
+        """Build the one that stands before every attention and every MLP."""
+        return cls(config.hidden_size)
+
+    def ops(self, batch: Count, q_len: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
+        """Price ``batch`` sequences of ``q_len`` positions: nothing."""
+        yield from ()
+
+    @property
+    def params(self) -> int:
+        """A scale a channel."""
+        return rms_norm_params(self.hidden_size)
+
+
+@dataclass(frozen=True, slots=True)
+class DeepseekV2DecoderLayer:
+    """Norm, attention, norm, then a SwiGLU in the first ``first_k_dense_replace`` layers and MoE in the others."""
+
+    group: ClassVar[str] = "decoder"
+    config: DecoderConfig
+    layer_idx: int
+
+    @property
+    def self_attn(self) -> LlamaAttention:
+        """Its attention."""
+        return LlamaAttention.from_config(self.config)
+
+    @property
+    def mlp(self) -> DeepseekV2MLP | DeepseekV2MoE:
+        """Its feed-forward, dense or a mixture."""
+        if self.layer_idx < self.config.first_k_dense_replace:
+            return DeepseekV2MLP.from_config(self.config)
+        return DeepseekV2MoE(self.config)
+
+    def ops(self, batch: Count, q_len: Count, kv_len: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
+        """Price ``q_len`` new positions over ``kv_len`` keys, the new ones among them: equal in prefill."""
+        yield from under("self_attn", self.self_attn.ops(batch, q_len, kv_len, execution=execution))
+        yield from under("mlp", self.mlp.ops(batch, q_len, execution=execution))
+
+    @property
+    def params(self) -> int:
+        """Attention, feed-forward and two norms."""
+        return self.self_attn.params + self.mlp.params + 2 * rms_norm_params(self.config.hidden_size)
+
+
+@dataclass(frozen=True, slots=True)
+class LMHead:
+    """Logits over the vocabulary, untied and without bias, for every position that comes in."""
+
+    group: ClassVar[str] = "decoder"
+    hidden_size: int
+    vocab_size: int
+
+    @classmethod
+    def from_config(cls, config: DecoderConfig) -> LMHead:
+        """Build the decoder's."""
+        return cls(config.hidden_size, config.vocab_size)
+
+    def ops(self, batch: Count, q_len: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
+        """Price ``batch`` sequences of ``q_len`` positions; the published model runs it on all of a prefill."""
+        yield linear("lm_head", batch * q_len, self.hidden_size, self.vocab_size)
+
+    @property
+    def params(self) -> int:
+        """One linear."""
+        return linear_params(self.hidden_size, self.vocab_size, bias=False)

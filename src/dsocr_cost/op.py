@@ -1,0 +1,65 @@
+"""The one record of the cost model, and its sum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Cost", "Count", "Matmul", "Op", "OpKind", "total", "under"]
+
+Count: TypeAlias = "int | NDArray[np.int64]"
+"""A size or a sum of sizes: a Python int, or an integer array with one entry a point of a sweep."""
+
+OpKind: TypeAlias = Literal["linear", "grouped_linear", "bmm", "conv2d", "attention"]
+
+
+class Matmul(NamedTuple):
+    """The sizes of ``batch`` products of an m x k by a k x n matrix."""
+
+    batch: Count
+    m: Count
+    n: Count
+    k: Count
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """One kernel that does matrix work.
+
+    ``name`` is its path inside the layer, spelled as in the implementation's ``named_modules()``, and after it the
+    step for what is no module of its own. ``tensor_flops`` counts a multiply-add as 2 and no bias, norm, softmax,
+    activation, interpolation or look-up. ``matmul`` holds the sizes that a GEMM library is called with; it is None
+    for a fused attention, whose two products never stand in memory.
+    """
+
+    name: str
+    kind: OpKind
+    tensor_flops: Count
+    matmul: Matmul | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What is additive over ops. Counts, not rates; arrays where the sizes were arrays."""
+
+    tensor_flops: Count = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        """Field by field."""
+        return Cost(tensor_flops=self.tensor_flops + other.tensor_flops)
+
+
+def total(ops: Iterable[Op]) -> Cost:
+    """Sum the ops of a layer, a stage or a model."""
+    return sum((Cost(tensor_flops=op.tensor_flops) for op in ops), Cost())
+
+
+def under(module: str, ops: Iterable[Op]) -> Iterator[Op]:
+    """Put the ops of a submodule under its name."""
+    for op in ops:
+        yield replace(op, name=f"{module}.{op.name}")

@@ -1,0 +1,93 @@
+"""Prediction against measurement: the verdict, and where the two part ways."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Judgement", "Pair", "Verdict", "align", "judge"]
+
+
+class Verdict(StrEnum):
+    """What a comparison came to.
+
+    ``error`` is a measurement that cannot be trusted, ``inconclusive`` one whose own noise is wider than the
+    tolerance, ``not run`` one that was expected and never made. Only ``pass`` is a pass.
+    """
+
+    PASS = "pass"  # noqa: S105 - not a password
+    FAIL = "fail"
+    ERROR = "error"
+    INCONCLUSIVE = "inconclusive"
+    NOT_RUN = "not run"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict and, where it is no pass, why."""
+
+    verdict: Verdict
+    reason: str = ""
+
+
+def judge(predicted: float, measured: float, rtol: float, *, spread: float | None = None) -> Judgement:
+    """Hold ``|predicted - measured| <= rtol * measured``, in both directions.
+
+    ``spread`` is the measurement's own relative noise, None for a count. Integers are compared as integers: at
+    tolerance 0 the last digit decides, however large they are.
+    """
+    for name, figure in (("predicted", predicted), ("measured", measured)):
+        if isinstance(figure, bool) or not isinstance(figure, int | float) or not math.isfinite(figure) or figure < 0:
+            return Judgement(Verdict.ERROR, f"{name} is {figure!r}, allowed is a finite number of at least 0")
+    if measured == 0 and predicted != 0:
+        return Judgement(Verdict.ERROR, "measured 0 although the prediction is not: the measurement saw nothing")
+    if spread is not None and spread > rtol:
+        return Judgement(Verdict.INCONCLUSIVE, f"the measurement's spread of {spread:.1%} is wider than {rtol:.1%}")
+    if predicted == measured or abs(predicted - measured) <= rtol * measured:
+        return Judgement(Verdict.PASS)
+    return Judgement(Verdict.FAIL, "the difference is larger than the rule allows")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Predicted and counted terms that stand for each other, as index ranges into both sequences."""
+
+    predicted: range
+    counted: range
+    agrees: bool
+
+
+def align(predicted: Sequence[float], counted: Sequence[float]) -> list[Pair]:
+    """Match two sequences of terms in their order, with as few disagreements as can be.
+
+    One term may stand for two or three of the other side with the same sum, as a fused attention does for its two
+    matmuls. A term that nothing stands for is paired with an empty range.
+    """
+    steps = [(1, 1), (1, 2), (2, 1), (1, 3), (3, 1), (1, 0), (0, 1)]
+    rows, columns = len(predicted), len(counted)
+    best: dict[tuple[int, int], tuple[int, tuple[int, int], bool]] = {(0, 0): (0, (0, 0), True)}
+    for row in range(rows + 1):
+        for column in range(columns + 1):
+            options = []
+            for up, left in steps:
+                before = (row - up, column - left)
+                if before not in best:
+                    continue
+                agrees = 0 not in (up, left) and sum(predicted[before[0] : row]) == sum(counted[before[1] : column])
+                if not agrees and up + left > 2:
+                    continue
+                options.append((best[before][0] + (not agrees), (up, left), agrees))
+            if options:
+                best[row, column] = min(options, key=lambda option: option[0])
+    pairs = []
+    row, column = rows, columns
+    while (row, column) != (0, 0):
+        _, (up, left), agrees = best[row, column]
+        pairs.append(Pair(range(row - up, row), range(column - left, column), agrees))
+        row, column = row - up, column - left
+    return pairs[::-1]

@@ -1,0 +1,26 @@
+"""The fixtures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .state import ROWS, run_of
+
+if TYPE_CHECKING:
+    from .comparer import Comparer
+
+__all__ = ["dsocr"]
+
+
+@pytest.fixture
+def dsocr(request: pytest.FixtureRequest) -> Comparer:
+    """Compare predictions with measurements: ``dsocr.compare(layer, case)``.
+
+    A test that asks for it and compares nothing fails: a measurement of nothing is never a pass.
+    """
+    from .comparer import Comparer
+
+    rows = request.node.stash.setdefault(ROWS, [])
+    return Comparer(run_of(request.config).bench, request.node.nodeid, rows)

@@ -1,0 +1,52 @@
+"""What makes a run red although no test failed: what was required and not measured, and rules that hold nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .compare import Verdict
+from .metrics import FAMILIES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from .results import Results, Row
+    from .tolerances import Tolerances
+
+__all__ = ["unmet_requirements", "unused_rules"]
+
+
+def unmet_requirements(results: Results, required: Collection[str], families: Mapping[str, str]) -> list[str]:
+    """List, as sentences, what ``--dsocr-require`` asked for and the run did not bring.
+
+    ``families`` maps metrics to their family. Something is there when a row was measured for it, whatever its
+    verdict; ``all`` also wants that nothing is *not run*.
+    """
+    measured = [row for row in results.rows if row.verdict is not Verdict.NOT_RUN]
+    complaints = []
+    for what in required:
+        if not any(_speaks_of(row, what, families) for row in measured):
+            complaints.append(f"--dsocr-require {what}: nothing was measured")
+        if what == "all" and results.not_run:
+            complaints.append(f"--dsocr-require all: {len(results.not_run)} comparisons did not run")
+    return complaints
+
+
+def _speaks_of(row: Row, what: str, families: Mapping[str, str]) -> bool:
+    if what == "all":
+        return True
+    if what == "gpu":
+        return row.device.type == "cuda"
+    if what in FAMILIES and families.get(row.metric) == what:
+        return True
+    return what in (row.metric, row.layer)
+
+
+def unused_rules(results: Results, tolerances: Tolerances, device_names: Collection[str]) -> list[str]:
+    """List, as sentences, the rules that judged no row of a full run on this device."""
+    used = {row.rule for row in results.rows}
+    return [
+        f"{tolerances.source}: {rule.origin} ({', '.join(f'{key} = {name}' for key, name in rule.names.items())}) "
+        "judged no row: remove it, or correct its names"
+        for rule in tolerances.unused(used, device_names)
+    ]

@@ -1,0 +1,1 @@
+"""Module in, figure out. Nothing here imports torch until something is measured."""

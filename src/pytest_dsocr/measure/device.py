@@ -1,0 +1,64 @@
+"""Finds the device that was asked for, and takes its fingerprint."""
+
+from __future__ import annotations
+
+import subprocess
+
+from ..errors import OptionError
+from ..results import Device
+from ..tolerances import short_device_name
+
+__all__ = ["device_names", "fingerprint", "resolve_device"]
+
+
+def resolve_device(asked: str) -> str:
+    """Turn ``auto`` into the best device that is there, ``cuda`` into its first card, and check the others.
+
+    Raises:
+        OptionError: the device is not there.
+    """
+    if asked in ("meta", "cpu"):
+        return asked
+    import torch
+
+    cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if asked == "auto":
+        return "cuda:0" if cards else "cpu"
+    index = int(asked.removeprefix("cuda").removeprefix(":") or 0)
+    if index >= cards:
+        here = ", ".join(["meta", "cpu", *(f"cuda:{card}" for card in range(cards))])
+        msg = f"device: got {asked!r}, which is not there; allowed on this machine are {here}"
+        raise OptionError(msg)
+    return f"cuda:{index}"
+
+
+def fingerprint(device: str) -> Device:
+    """Say what tells this device's figures from another's."""
+    import torch
+
+    if not device.startswith("cuda"):
+        return Device(type=device, torch=torch.__version__)
+    properties = torch.cuda.get_device_properties(device)
+    return Device(
+        type="cuda",
+        name=properties.name,
+        capability=f"{properties.major}.{properties.minor}",
+        driver=_driver_version(),
+        torch=torch.__version__,
+        cuda=torch.version.cuda or "",
+    )
+
+
+def device_names(device: Device) -> tuple[str, ...]:
+    """List the names under which a rule can mean this device."""
+    return (device.type, short_device_name(device.name)) if device.name else (device.type,)
+
+
+def _driver_version() -> str:
+    """Ask the driver's own tool; empty where it is not installed."""
+    query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        answer = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return answer.stdout.partition("\n")[0].strip()

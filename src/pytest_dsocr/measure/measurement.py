@@ -1,0 +1,68 @@
+"""What a measurement is, and what makes one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..metrics import Metric
+
+__all__ = ["Call", "Measurement", "Measurer", "Subject"]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Something that runs: a module or any callable, and how to make the inputs of one run.
+
+    ``inputs`` is called anew for each run, since a run may change them (a KV cache grows).
+    """
+
+    module: Any
+    inputs: Callable[[], tuple[tuple[Any, ...], dict[str, Any]]]
+
+    def run(self) -> Any:
+        """Run it once."""
+        args, kwargs = self.inputs()
+        return self.module(*args, **kwargs)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One op as the counter saw it: ``aten::mm``, the submodule that it ran in, its input shapes, its FLOPs."""
+
+    op: str
+    module: str
+    shapes: tuple[tuple[int, ...], ...]
+    flops: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A figure, and how it came about.
+
+    ``calls`` is the breakdown of a count, in the order of the run. ``spread`` is the relative noise of a time, None
+    for a count. ``problem`` says why the figure cannot be trusted: its row is an error, never a pass.
+    """
+
+    value: int | float
+    calls: tuple[Call, ...] = ()
+    spread: float | None = None
+    problem: str = ""
+
+
+class Measurer(Protocol):
+    """Measures one metric."""
+
+    metric: Metric
+
+    def measure(self, subject: Subject, *, device: str) -> Measurement:
+        """Measure a subject whose tensors are on ``device``.
+
+        Raises:
+            NotSupportedError: it cannot be measured here; the comparison is *not run*.
+            MeasurementError: it was tried and could not be measured; the test fails.
+        """
+        ...

@@ -1,0 +1,171 @@
+"""The pytest plugin: hooks only. Nothing here imports torch; the first comparison does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dsocr_cost import DsocrError
+
+from . import hookspec
+from .collector import attach
+from .fixtures import dsocr
+from .markers import MARKERS, check_marks, missing_gpu
+from .options import Options, add_options
+from .state import ROWS, RUN, Run, run_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Mapping
+
+    from _pytest.terminal import TerminalReporter
+
+    from .measure.measurement import Measurer
+    from .reference.reference import Reference
+
+__all__ = ["dsocr"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare options and ini keys."""
+    add_options(parser)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare the hooks of :mod:`pytest_dsocr.hookspec`."""
+    pluginmanager.add_hookspecs(hookspec)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers, read the options, and refuse now what could not work later."""
+    for signature, text in MARKERS.items():
+        config.addinivalue_line("markers", f"{signature}: {text}")
+    try:
+        run = config.stash[RUN] = Run(config, Options.from_pytest_config(config))
+        if not (config.option.help or config.option.collectonly):
+            run.check()
+        config.pluginmanager.register(run.collector, "dsocr-collector")
+    except DsocrError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say what is held against what."""
+    options = run_of(config).options
+    rules = options.tolerances or "built in"
+    if options.tolerances and options.tolerances.is_relative_to(config.rootpath):
+        rules = options.tolerances.relative_to(config.rootpath)
+    return (
+        f"dsocr: {options.reference} on {options.device}, {options.dtype}, {options.attention} attention; "
+        f"tolerances: {rules}"
+    )
+
+
+def pytest_dsocr_layers() -> Iterable[type]:
+    """Bring the layers of DeepSeek-OCR."""
+    from dsocr_cost.layers import LAYERS
+
+    return LAYERS.values()
+
+
+def pytest_dsocr_references() -> Iterable[Reference]:
+    """Bring transformers."""
+    from .reference.transformers import TransformersReference
+
+    return (TransformersReference(),)
+
+
+def pytest_dsocr_flop_formulas() -> Mapping[str, Callable[..., int]]:
+    """Bring what transformers' experts need."""
+    from .measure.formulas import FORMULAS
+
+    return FORMULAS
+
+
+def pytest_dsocr_measurers(flop_formulas: Mapping[str, Callable[..., int]]) -> Iterable[Measurer]:
+    """Bring FLOPs and parameters."""
+    from .measure.flops import FlopMeasurer
+    from .measure.params import ParamMeasurer
+
+    return FlopMeasurer(flop_formulas), ParamMeasurer()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Check the markers of a test while it is collected."""
+    _check_marks(metafunc.definition)
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Remember that this is not the full run."""
+    if items:
+        run_of(items[0].config).deselected = True
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a GPU test without its GPU."""
+    _check_marks(item)
+    reason = missing_gpu(item.iter_markers(), run_of(item.config).device)
+    if reason:
+        pytest.skip(reason)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Send rows home on the report, and let no test pass that compared nothing."""
+    report = yield
+    if not _compares(item):
+        return report
+    rows = item.stash.get(ROWS, []) if call.when == "call" else []
+    if call.when == "call" and report.outcome == "passed" and not rows:
+        report.outcome = "failed"
+        report.longrepr = "asked for the fixture dsocr and compared nothing: a measurement of nothing is never a pass"
+    run = run_of(item.config)
+    expected = [] if run.announced else [other.nodeid for other in item.session.items if _compares(other)]
+    run.announced = True
+    if rows or expected:
+        attach(report, rows=rows, expected=expected)
+    return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Close the books, write the rows, and let the gates speak."""
+    run = run_of(session.config)
+    if run.on_worker or session.config.option.collectonly:
+        return
+    run.finish()
+    if run.complaints and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
+    """Print the table."""
+    from .report.terminal import summary_lines
+
+    run = run_of(config)
+    if run.results is None or not (run.results.rows or run.results.not_run or run.complaints):
+        return
+    terminalreporter.section("dsocr: predicted against measured")
+    width = terminalreporter._tw.fullwidth  # noqa: SLF001 - pytest's own width, which it tells no other way
+    for line in summary_lines(run.results, run.labels, width=width, verbosity=terminalreporter.verbosity):
+        markup = {name: True for name in (line.colour, "bold" if line.bold else "") if name}
+        terminalreporter.write_line(line.text, **markup)
+    for complaint in run.complaints:
+        terminalreporter.write_line(f"dsocr: {complaint}", red=True, bold=True)
+
+
+def _compares(item: pytest.Item) -> bool:
+    return "dsocr" in getattr(item, "fixturenames", ())
+
+
+def _check_marks(node: pytest.Item) -> None:
+    try:
+        check_marks(node.iter_markers())
+    except DsocrError as error:
+        message = f"{node.nodeid}: {error}"
+    else:
+        return
+    pytest.fail(message, pytrace=False)

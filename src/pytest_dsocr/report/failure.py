@@ -1,0 +1,85 @@
+"""What a failed comparison says: which, both figures, the rule, and where the terms part ways."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from tabulate import tabulate
+
+from ..compare import Pair, align
+from .text import figure, printable, signed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dsocr_cost import Op
+
+    from ..measure.measurement import Call
+    from ..results import Row
+
+__all__ = ["failure_text"]
+
+MAX_TERMS = 24
+
+
+def failure_text(row: Row, metric_label: str, ops: Sequence[Op], calls: Sequence[Call]) -> str:
+    """Explain a row that is no pass."""
+    because = f" ({printable(row.because)})" if row.because else ""
+    lines = [
+        f"{printable(row.layer)}, {printable(row.case)}, {metric_label}: {row.verdict}{_percent(row)}",
+        f"  predicted   {figure(row.predicted)}",
+        f"  measured    {figure(row.measured)}",
+        f"  difference  {signed(row.difference)}{_percent(row)} of the measured" if row.measured else
+        f"  difference  {signed(row.difference)}",
+        f"  allowed     {row.rtol:.6g} of the measured, by {row.rule}{because}",
+        f"  reason      {printable(row.reason)}",
+        f"  at          {', '.join(f'{name}={size}' for name, size in row.sizes.items()) or 'no sizes'}",
+        f"  measured on {row.device.type}, {row.dtype}, {row.attention} attention, {row.implementation}",
+    ]
+    if ops or calls:
+        lines += ["", *_terms(ops, calls)]
+    return "\n".join(lines)
+
+
+def _percent(row: Row) -> str:
+    return "" if row.relative_difference is None else f", {row.relative_difference:+.3%}"
+
+
+def _terms(ops: Sequence[Op], calls: Sequence[Call]) -> list[str]:
+    pairs = align([op.tensor_flops for op in ops], [call.flops for call in calls])  # type: ignore[misc]
+    rows: list[list[str]] = []
+    for agrees, run in groupby(pairs, key=lambda pair: pair.agrees):
+        block = list(run)
+        if agrees and len(block) > 2:
+            rows.append([f"... {len(block)} terms agree", *[""] * 6])
+            continue
+        for pair in block:
+            rows += _pair_rows(pair, ops, calls)
+    left_out = len(rows) - MAX_TERMS
+    table = tabulate(
+        rows[:MAX_TERMS],
+        headers=["predicted op", "b x m x n x k", "FLOPs", "", "FLOPs", "counted op", "in module"],
+        colalign=("left", "left", "right", "center", "right", "left", "left"),
+        disable_numparse=True,
+        tablefmt="simple",
+    )
+    heading = "ops as predicted, and as the counter saw them (!= is where they part ways):"
+    return [heading, *table.splitlines(), *([f"... and {left_out} more"] if left_out > 0 else [])]
+
+
+def _pair_rows(pair: Pair, ops: Sequence[Op], calls: Sequence[Call]) -> list[list[str]]:
+    mark = "=" if pair.agrees else "!="
+    rows = []
+    for index in range(max(len(pair.predicted), len(pair.counted))):
+        left, right = ["", "", ""], ["", "", ""]
+        if index < len(pair.predicted):
+            op = ops[pair.predicted[index]]
+            sizes = " x ".join(str(size) for size in op.matmul) if op.matmul else ""
+            left = [printable(op.name), sizes, figure(op.tensor_flops)]  # type: ignore[arg-type]
+        if index < len(pair.counted):
+            call = calls[pair.counted[index]]
+            shapes = " @ ".join("x".join(str(size) for size in shape) for shape in call.shapes[-2:])
+            right = [figure(call.flops), f"{call.op} {shapes}", call.module]
+        rows.append([*left, mark, *right])
+    return rows

@@ -1,0 +1,150 @@
+"""The summary table, for terminals from 80 columns up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from tabulate import tabulate
+
+from ..compare import Verdict
+from .text import figure, printable, shorten, signed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..results import Results, Row
+
+__all__ = ["Line", "summary_lines", "totals"]
+
+WIDE = 132
+"""Columns from which on a row stands on one line with all that there is to it."""
+
+FOLD_ABOVE = 250
+"""Rows above which those that pass are folded, a line for each layer and metric."""
+
+_COLOURS = {
+    Verdict.PASS: "green",
+    Verdict.FAIL: "red",
+    Verdict.ERROR: "red",
+    Verdict.INCONCLUSIVE: "yellow",
+    Verdict.NOT_RUN: "yellow",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of text and the colour that pytest's terminal gives it; empty for none."""
+
+    text: str
+    colour: str = ""
+    bold: bool = False
+
+
+def summary_lines(results: Results, labels: Mapping[str, str], *, width: int, verbosity: int = 0) -> list[Line]:
+    """Write the table: passes first, then the others, then what did not run, then totals.
+
+    ``labels`` are the metrics' names for people. A quiet run (``verbosity`` below 0) prints only what is no pass;
+    a verbose one folds nothing.
+    """
+    passes = [row for row in results.rows if row.verdict is Verdict.PASS]
+    others = [row for row in results.rows if row.verdict is not Verdict.PASS]
+    lines: list[Line] = []
+    if passes and verbosity >= 0:
+        fold = len(passes) > FOLD_ABOVE and verbosity < 1
+        lines += _folded(passes, labels) if fold else _table(passes, labels, width)
+    if others:
+        lines += [Line(""), *_table(others, labels, width)] if lines else _table(others, labels, width)
+    if results.not_run:
+        lines += [Line(""), *_not_run(results, width)]
+    return [*lines, *([Line("")] if lines else []), totals(results)]
+
+
+def totals(results: Results) -> Line:
+    """Count the comparisons by verdict, in the worst one's colour."""
+    counts = {verdict: count for verdict, count in results.by_verdict.items() if count}
+    text = ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) or "nothing was compared"
+    worst = next((verdict for verdict in (*list(Verdict)[1:], Verdict.PASS) if counts.get(verdict)), None)
+    return Line(f"dsocr: {text}", _COLOURS.get(worst, "yellow") if worst else "yellow", bold=True)
+
+
+def _table(rows: Sequence[Row], labels: Mapping[str, str], width: int) -> list[Line]:
+    return _wide(rows, labels, width) if width >= WIDE else _narrow(rows, labels, width)
+
+
+def _wide(rows: Sequence[Row], labels: Mapping[str, str], width: int) -> list[Line]:
+    headers = ["group", "layer", "case", "metric", "predicted", "measured", "difference", "allowed", "verdict"]
+    cells = [
+        [
+            *printable(row.layer).split(".", 1),
+            printable(row.case),
+            labels.get(row.metric, row.metric),
+            figure(row.predicted),
+            figure(row.measured),
+            signed(row.difference),
+            "exact" if row.rtol == 0 else f"{row.rtol:.1%}",
+            str(row.verdict),
+        ]
+        for row in rows
+    ]
+    _fit(headers, cells, width, column=2)
+    table = tabulate(cells, headers, colalign=_align("llllrrrrl"), disable_numparse=True)
+    return _coloured(table.splitlines(), rows)
+
+
+def _narrow(rows: Sequence[Row], labels: Mapping[str, str], width: int) -> list[Line]:
+    headers = ["case", "metric", "predicted", "measured", "verdict"]
+    cells = [
+        [
+            f"  {printable(row.case)}",
+            labels.get(row.metric, row.metric),
+            figure(row.predicted),
+            figure(row.measured),
+            str(row.verdict),
+        ]
+        for row in rows
+    ]
+    _fit(headers, cells, width, column=0)
+    table = tabulate(cells, headers, colalign=_align("llrrl"), disable_numparse=True, preserve_whitespace=True)
+    heading, body = table.splitlines()[:2], iter(_coloured(table.splitlines(), rows)[2:])
+    lines = [Line(text, bold=True) for text in heading]
+    for layer, run in groupby(rows, key=lambda row: row.layer):
+        lines.append(Line(shorten(printable(layer), width), bold=True))
+        lines += [next(body) for _ in run]
+    return lines
+
+
+def _fit(headers: Sequence[str], cells: list[list[str]], width: int, *, column: int) -> None:
+    """Shorten one column to the room that the others leave it, two blanks between any two."""
+    others = [index for index in range(len(headers)) if index != column]
+    taken = sum(max(len(row[index]) for row in [headers, *cells]) + 2 for index in others)
+    for row in cells:
+        row[column] = shorten(row[column], max(width - taken, 12))
+
+
+def _coloured(table: Sequence[str], rows: Sequence[Row]) -> list[Line]:
+    body = [
+        Line(text.rstrip(), _COLOURS[row.verdict] if row.verdict is not Verdict.PASS else "")
+        for text, row in zip(table[2:], rows, strict=True)
+    ]
+    return [*(Line(text, bold=True) for text in table[:2]), *body]
+
+
+def _folded(rows: Sequence[Row], labels: Mapping[str, str]) -> list[Line]:
+    counts = Counter((row.layer, labels.get(row.metric, row.metric)) for row in rows)
+    cells = [[printable(layer), metric, f"{count} cases pass"] for (layer, metric), count in counts.items()]
+    return [Line(text.rstrip()) for text in tabulate(cells, ["layer", "metric", "verdict"]).splitlines()]
+
+
+def _not_run(results: Results, width: int) -> list[Line]:
+    lines = [Line("not run:", "yellow", bold=True)]
+    for one in results.not_run:
+        lines.append(Line(f"  {shorten(printable(one.test), width - 2)}", "yellow"))
+        lines.append(Line(f"    {shorten(printable(one.reason), width - 4)}", "yellow"))
+    return lines
+
+
+def _align(letters: str) -> tuple[str, ...]:
+    return tuple({"l": "left", "r": "right"}[letter] for letter in letters)

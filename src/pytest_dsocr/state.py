@@ -1,0 +1,146 @@
+"""What one pytest run knows, in one place on its config."""
+
+from __future__ import annotations
+
+import platform
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dsocr_cost import DsocrError
+
+from .collector import Collector
+from .results import Row
+
+if TYPE_CHECKING:
+    from .comparer import Bench
+    from .options import Options
+    from .registry import Registry
+    from .results import Results
+    from .tolerances import Tolerances
+
+__all__ = ["ROWS", "RUN", "Run", "run_of"]
+
+STOPPED = "the run ended before it"
+
+
+class Run:
+    """One run's options and books; the registry, the tolerances and the device are made when something needs them."""
+
+    def __init__(self, config: pytest.Config, options: Options) -> None:
+        self._config = config
+        self.options = options
+        self.collector = Collector()
+        self.results: Results | None = None
+        self.complaints: list[str] = []
+        self.deselected = False
+        self.announced = False
+
+    @property
+    def on_worker(self) -> bool:
+        """Whether this process is one of xdist's workers, which print and write nothing."""
+        return hasattr(self._config, "workerinput")
+
+    @cached_property
+    def registry(self) -> Registry:
+        """What the hooks of all plugins add up to."""
+        from .registry import Registry
+
+        return Registry.from_hooks(self._config.hook, self.options)
+
+    @cached_property
+    def tolerances(self) -> Tolerances:
+        """The rules of this run."""
+        return self.registry.tolerances(self.options)
+
+    @cached_property
+    def device(self) -> str:
+        """Where this run measures, as torch names it."""
+        from .measure.device import resolve_device
+
+        return resolve_device(self.options.device)
+
+    @cached_property
+    def bench(self) -> Bench:
+        """What all comparisons share."""
+        from .comparer import Bench
+
+        return Bench(self.options, self.registry, self.tolerances, self.device)
+
+    def check(self) -> None:
+        """Refuse now what could not work later. Imports torch only to look for a GPU that was asked for.
+
+        Raises:
+            DsocrError: an option, a tolerance file, a config.json or an output path that cannot be used.
+        """
+        from .results import check_writable
+
+        asked = self.options
+        if asked.tolerances or asked.config or asked.require or asked.flop_formulas or asked.reference != "transformers":
+            _ = self.tolerances
+        if asked.config:
+            from dsocr_cost import DeepseekOCRConfig
+
+            DeepseekOCRConfig.from_hf(asked.config)
+        _ = self.device
+        if asked.json and not self.on_worker:
+            check_writable(asked.json)
+
+    @property
+    def full(self) -> bool:
+        """Whether this run took on everything that the project has, and ended it."""
+        config, option = self._config, self._config.option
+        narrowed = option.keyword or option.markexpr or getattr(option, "lf", False) or option.deselect
+        by_default = config.args_source is not pytest.Config.ArgsSource.ARGS
+        return by_default and not narrowed and not self.deselected and bool(self.results and not self.results.not_run)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The metrics' names for people."""
+        return {metric.name: metric.label for metric in self.registry.metrics}
+
+    def finish(self) -> None:
+        """Close the books, write the rows, and note what makes the run red although no test failed."""
+        from .gates import unmet_requirements, unused_rules
+        from .measure.device import device_names
+        from .results import write_text_atomically
+
+        self.results = self.collector.results(self.environment(), stopped=STOPPED)
+        if self.options.require:
+            families = {metric.name: metric.family for metric in self.registry.metrics}
+            self.complaints += unmet_requirements(self.results, self.options.require, families)
+        if self.results.rows and self.full:
+            device = self.results.rows[0].device
+            self.complaints += unused_rules(self.results, self.tolerances, device_names(device))
+        if self.options.json:
+            try:
+                write_text_atomically(self.options.json, self.results.to_json())
+            except DsocrError as error:
+                self.complaints.append(str(error))
+
+    def environment(self) -> dict[str, str]:
+        """Name the versions that a figure depends on."""
+        packages = ("pytest-dsocr", "torch", "transformers", "numpy", "pytest")
+        return {
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            **{name: _version(name) for name in packages},
+        }
+
+
+RUN = pytest.StashKey[Run]()
+ROWS = pytest.StashKey[list[Row]]()
+
+
+def run_of(config: pytest.Config) -> Run:
+    """Get the run that a config belongs to."""
+    return config.stash[RUN]
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
