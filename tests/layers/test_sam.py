@@ -1,7 +1,7 @@
-"""SAM, layer by layer: what the cost model predicts against what transformers' module does.
+"""SAM: what the cost model predicts, against what transformers' modules do.
 
-A 1024 view is 64 x 64 patches of 16 pixels, a 640 crop 40 x 40. Windows of 14 pad those to 70 x 70 (25 windows) and
-42 x 42 (9 windows).
+A 1024 view is 64 x 64 patches of 16 pixels, a 640 crop 40 x 40. Windows of 14 pad those to 70 x 70 and 42 x 42, so
+a view is 25 windows and a crop 9. Figures in the docstrings are by hand, for one 1024 view.
 """
 
 import pytest
@@ -27,3 +27,125 @@ WINDOWS = [
     Case("window, 640", batch=9, height=14, width=14),
     Case("window, six 640", batch=6 * 9, height=14, width=14),
 ]
+ANY = Case("any size")
+
+
+@pytest.mark.flops
+@pytest.mark.parametrize("case", IMAGES, ids=str)
+def test_patch_embed_flops(dsocr, case):
+    """4,096 patches of 16 * 16 * 3 numbers to 768 channels: 2 * 4096 * 768 * 768 = 4,831,838,208."""
+    dsocr.compare(PatchEmbed.from_config(dsocr.config.sam), case)
+
+
+@pytest.mark.params
+def test_patch_embed_params(dsocr):
+    """768 * 3 * 16 * 16 + 768 = 590,592."""
+    dsocr.compare(PatchEmbed.from_config(dsocr.config.sam), ANY, metric="params")
+
+
+@pytest.mark.flops
+@pytest.mark.parametrize("case", WINDOWS, ids=str)
+def test_windowed_attention_flops(dsocr, case):
+    """Over 4,900 tokens in 25 windows of 196.
+
+    qkv and proj 2 * 4900 * 768 * (3 * 768 + 768) = 23,121,100,800; scores and values 2 * 2 * 300 * 196**2 * 64 =
+    2,950,348,800; rows and columns of the bias 2 * (2 * 300 * 196 * 14 * 64) = 210,739,200; together 26,282,188,800.
+    """
+    dsocr.compare(Attention.from_config(dsocr.config.sam, windowed=True), case)
+
+
+@pytest.mark.params
+def test_windowed_attention_params(dsocr):
+    """768 * 2304 + 2304 + 768 * 768 + 768, and two tables of 27 * 64: 2,365,824."""
+    dsocr.compare(Attention.from_config(dsocr.config.sam, windowed=True), Case("window"), metric="params")
+
+
+@pytest.mark.flops
+@pytest.mark.parametrize("case", GRIDS, ids=str)
+def test_global_attention_flops(dsocr, case):
+    """Over 4,096 tokens at once.
+
+    qkv and proj 19,327,352,832; scores and values 2 * 2 * 12 * 4096**2 * 64 = 51,539,607,552; rows and columns of the
+    bias 2 * (2 * 12 * 4096 * 64 * 64) = 805,306,368; together 71,672,266,752.
+    """
+    dsocr.compare(Attention.from_config(dsocr.config.sam, windowed=False), case)
+
+
+@pytest.mark.params
+def test_global_attention_params(dsocr):
+    """The windowed one's linears, and two tables of 127 * 64: 2,378,624."""
+    dsocr.compare(Attention.from_config(dsocr.config.sam, windowed=False), Case("global"), metric="params")
+
+
+@pytest.mark.flops
+@pytest.mark.parametrize("case", GRIDS, ids=str)
+def test_mlp_block_flops(dsocr, case):
+    """Two linears: 2 * (2 * 4096 * 768 * 3072) = 38,654,705,664."""
+    dsocr.compare(MLPBlock.from_config(dsocr.config.sam), case)
+
+
+@pytest.mark.params
+def test_mlp_block_params(dsocr):
+    """768 * 3072 + 3072 + 3072 * 768 + 768 = 4,722,432."""
+    dsocr.compare(MLPBlock.from_config(dsocr.config.sam), ANY, metric="params")
+
+
+@pytest.mark.flops
+@pytest.mark.parametrize("case", GRIDS, ids=lambda case: f"window, {case}")
+def test_windowed_block_flops(dsocr, case):
+    """Attention over the padded windows, MLP over the 4,096 tokens: 26,282,188,800 + 38,654,705,664."""
+    dsocr.compare(
+        Block.from_config(dsocr.config.sam, windowed=True), Case(f"window, {case}", **case.sizes)
+    )
+
+
+@pytest.mark.params
+def test_windowed_block_params(dsocr):
+    """2,365,824 + 4,722,432 + 2 * (2 * 768) = 7,091,328."""
+    dsocr.compare(Block.from_config(dsocr.config.sam, windowed=True), Case("window"), metric="params")
+
+
+@pytest.mark.flops
+@pytest.mark.parametrize("case", GRIDS, ids=lambda case: f"global, {case}")
+def test_global_block_flops(dsocr, case):
+    """71,672,266,752 + 38,654,705,664 = 110,326,972,416."""
+    dsocr.compare(
+        Block.from_config(dsocr.config.sam, windowed=False), Case(f"global, {case}", **case.sizes)
+    )
+
+
+@pytest.mark.params
+def test_global_block_params(dsocr):
+    """2,378,624 + 4,722,432 + 2 * (2 * 768) = 7,104,128."""
+    dsocr.compare(Block.from_config(dsocr.config.sam, windowed=False), Case("global"), metric="params")
+
+
+@pytest.mark.flops
+@pytest.mark.parametrize("case", GRIDS, ids=str)
+def test_layer_norm_2d_flops(dsocr, case):
+    """No matrix work."""
+    dsocr.compare(LayerNorm2d.from_config(dsocr.config.sam), case)
+
+
+@pytest.mark.params
+def test_layer_norm_2d_params(dsocr):
+    """2 * 256."""
+    dsocr.compare(LayerNorm2d.from_config(dsocr.config.sam), ANY, metric="params")
+
+
+@pytest.mark.flops
+@pytest.mark.parametrize("case", IMAGES, ids=str)
+def test_image_encoder_flops(dsocr, case):
+    """The whole of SAM.
+
+    Patches 4,831,838,208; 8 windowed blocks of 64,936,894,464; 4 global ones of 110,326,972,416; neck
+    2 * 4096 * 256 * (768 + 9 * 256) = 6,442,450,944; to 512 channels at 32 x 32, 2 * 1024 * 512 * 9 * 256 =
+    2,415,919,104; to 1024 at 16 x 16, 2 * 256 * 1024 * 9 * 512 = 2,415,919,104; together 976,909,172,736.
+    """
+    dsocr.compare(ImageEncoderViT.from_config(dsocr.config.sam), case)
+
+
+@pytest.mark.params
+def test_image_encoder_params(dsocr):
+    """95,569,152, the published size of SAM in this model."""
+    dsocr.compare(ImageEncoderViT.from_config(dsocr.config.sam), ANY, metric="params")

@@ -156,10 +156,10 @@ def _clip_config(shop: Workshop, sizes: ClipConfig) -> Any:
 
 def _clip_inputs(config: ClipConfig, patches: str, sizes: Sizes, shop: Workshop) -> dict[str, Callable[[], Any]]:
     channels = config.num_channels if patches == "conv" else config.hidden_size
-    resized = (sizes["height"], sizes["width"]) != (config.image_size, config.image_size)
+    trained = (config.image_size, config.image_size)
     return {
         "pixel_values": lambda: shop.tensor(sizes["batch"], channels, sizes["height"], sizes["width"]),
-        "interpolate_pos_encoding": lambda: resized,
+        "interpolate_pos_encoding": lambda: (sizes["height"], sizes["width"]) != trained,
     }
 
 
@@ -353,11 +353,10 @@ def _llama_attention(layer: layers.LlamaAttention, sizes: Sizes, shop: Workshop)
 
 def _rotary(layer: layers.LlamaRotaryEmbedding, sizes: Sizes, shop: Workshop) -> Subject:
     config = shop.config(LlamaConfig, hidden_size=layer.head_dim, num_attention_heads=1)
-    batch, q_len = sizes["batch"], sizes["q_len"]
     return _subject(
         shop.module(lambda: modeling_llama.LlamaRotaryEmbedding(config)),
-        lambda: shop.tensor(batch, q_len, layer.head_dim),
-        lambda: torch.arange(q_len, device=shop.device).expand(batch, q_len),
+        lambda: _positions(layer.head_dim, sizes, shop),
+        lambda: torch.arange(sizes["q_len"], device=shop.device).expand(sizes["batch"], -1),
     )
 
 

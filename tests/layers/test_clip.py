@@ -1,0 +1,143 @@
+"""CLIP: what the cost model predicts, against what transformers' modules do.
+
+SAM turns a 1024 view into 16 x 16 features and a 640 crop into 10 x 10; the class token makes that 257 and 101
+tokens. 257 is also the size at which the report was published. Figures in the docstrings are by hand, for 257 tokens.
+"""
+
+import pytest
+
+from dsocr_cost import ClipConfig
+from dsocr_cost.layers import (
+    CLIPVisionEmbeddings,
+    NoTPAttention,
+    NoTPFeedForward,
+    NoTPTransformer,
+    NoTPTransformerBlock,
+    VitModel,
+)
+from pytest_dsocr import Case
+
+TOKENS = [
+    Case("1024 view, 257 tokens", batch=1, tokens=257),
+    Case("two 1024 views", batch=2, tokens=257),
+    Case("640 crop, 101 tokens", batch=1, tokens=101),
+    Case("six 640 crops", batch=6, tokens=101),
+]
+FEATURES = [
+    Case("features of a 1024 view", batch=1, height=16, width=16),
+    Case("features of two 1024 views", batch=2, height=16, width=16),
+    Case("features of a 640 crop", batch=1, height=10, width=10),
+    Case("features of six 640 crops", batch=6, height=10, width=10),
+]
+PIXELS = [
+    Case("224 pixels, its own convolution", batch=1, height=224, width=224),
+    Case("two of 448 pixels", batch=2, height=448, width=448),
+]
+ANY = Case("any size")
+
+TWO_BLOCKS = ClipConfig(num_hidden_layers=2)  # as the published report measured it
+
+
+@pytest.mark.flops
+@pytest.mark.parametrize("case", PIXELS, ids=str)
+def test_embeddings_of_pixels_flops(dsocr, case):
+    """256 patches of 14 * 14 * 3 numbers to 1024 channels: 2 * 256 * 1024 * 588 = 308,281,344."""
+    dsocr.compare(CLIPVisionEmbeddings(dsocr.config.clip, "conv"), case)
+
+
+@pytest.mark.flops
+@pytest.mark.parametrize("case", FEATURES, ids=str)
+def test_embeddings_of_sam_features_flops(dsocr, case):
+    """A class token and positions: no matrix work."""
+    dsocr.compare(CLIPVisionEmbeddings(dsocr.config.clip, "sam"), case)
+
+
+@pytest.mark.params
+@pytest.mark.parametrize("patches", ["conv", "sam"])
+def test_embeddings_params(dsocr, patches):
+    """The convolution 602,112, idle or not; the class token 1,024; 257 positions of 1,024."""
+    dsocr.compare(CLIPVisionEmbeddings(dsocr.config.clip, patches), Case(f"patches from {patches}"), metric="params")
+
+
+@pytest.mark.flops
+@pytest.mark.parametrize("case", TOKENS, ids=str)
+def test_attention_flops(dsocr, case):
+    """4 linears 2 * 257 * 1024**2 each, and 2 * 2 * 16 * 257**2 * 64: 2,155,872,256 + 270,536,704."""
+    dsocr.compare(NoTPAttention.from_config(dsocr.config.clip), case)
+
+
+@pytest.mark.params
+def test_attention_params(dsocr):
+    """4 * (1024 * 1024 + 1024) = 4,198,400."""
+    dsocr.compare(NoTPAttention.from_config(dsocr.config.clip), ANY, metric="params")
+
+
+@pytest.mark.flops
+@pytest.mark.parametrize("case", TOKENS, ids=str)
+def test_feed_forward_flops(dsocr, case):
+    """2 * (2 * 257 * 1024 * 4096) = 4,311,744,512."""
+    dsocr.compare(NoTPFeedForward.from_config(dsocr.config.clip), case)
+
+
+@pytest.mark.params
+def test_feed_forward_params(dsocr):
+    """1024 * 4096 + 4096 + 4096 * 1024 + 1024 = 8,393,728."""
+    dsocr.compare(NoTPFeedForward.from_config(dsocr.config.clip), ANY, metric="params")
+
+
+@pytest.mark.flops
+@pytest.mark.parametrize("case", TOKENS, ids=str)
+def test_block_flops(dsocr, case):
+    """2,426,408,960 + 4,311,744,512 = 6,738,153,472."""
+    dsocr.compare(NoTPTransformerBlock(dsocr.config.clip), case)
+
+
+@pytest.mark.params
+def test_block_params(dsocr):
+    """4,198,400 + 8,393,728 + 2 * (2 * 1024) = 12,596,224."""
+    dsocr.compare(NoTPTransformerBlock(dsocr.config.clip), ANY, metric="params")
+
+
+@pytest.mark.flops
+@pytest.mark.parametrize("case", TOKENS, ids=str)
+def test_transformer_flops(dsocr, case):
+    """24 * 6,738,153,472 = 161,715,683,328."""
+    dsocr.compare(NoTPTransformer(dsocr.config.clip), case)
+
+
+@pytest.mark.flops
+def test_transformer_flops_as_published(dsocr):
+    """2 * 6,738,153,472 = 13,476,306,944."""
+    dsocr.compare(NoTPTransformer(TWO_BLOCKS), Case("published: 2 blocks, 257 tokens", batch=1, tokens=257))
+
+
+@pytest.mark.params
+def test_transformer_params(dsocr):
+    """24 * 12,596,224 = 302,309,376."""
+    dsocr.compare(NoTPTransformer(dsocr.config.clip), ANY, metric="params")
+
+
+@pytest.mark.flops
+@pytest.mark.parametrize("case", FEATURES, ids=str)
+def test_vit_model_flops(dsocr, case):
+    """The blocks and nothing else: 161,715,683,328 for 16 x 16 features and the class token."""
+    dsocr.compare(VitModel(dsocr.config.clip), case)
+
+
+@pytest.mark.flops
+@pytest.mark.parametrize("case", PIXELS, ids=str)
+def test_vit_model_of_pixels_flops(dsocr, case):
+    """The blocks and its own convolution: 161,715,683,328 + 308,281,344."""
+    dsocr.compare(VitModel(dsocr.config.clip, "conv"), case)
+
+
+@pytest.mark.flops
+def test_vit_model_flops_as_published(dsocr):
+    """The report's two blocks: 13,476,306,944."""
+    dsocr.compare(VitModel(TWO_BLOCKS), Case("published: 2 blocks, 257 tokens", batch=1, height=16, width=16))
+
+
+@pytest.mark.params
+def test_vit_model_params(dsocr):
+    """303,177,728, the published size of CLIP in this model."""
+    dsocr.compare(VitModel(dsocr.config.clip), ANY, metric="params")

@@ -1,0 +1,51 @@
+"""The projector: what the cost model predicts, against what torch's modules do.
+
+It sees 256 patches of a 1024 view and 100 of a 640 crop, without CLIP's class token.
+"""
+
+import pytest
+
+from dsocr_cost import ProjectorConfig
+from dsocr_cost.layers import MlpProjector
+from pytest_dsocr import Case
+
+PATCHES = [
+    Case("1024 view", batch=1, tokens=256),
+    Case("two 1024 views", batch=2, tokens=256),
+    Case("640 crop", batch=1, tokens=100),
+    Case("six 640 crops", batch=6, tokens=100),
+]
+TWO_LAYERS = MlpProjector(ProjectorConfig("mlp_gelu"))
+
+
+@pytest.mark.flops
+@pytest.mark.parametrize("case", PATCHES, ids=str)
+def test_linear_flops(dsocr, case):
+    """2 * 256 * 2048 * 1280 = 1,342,177,280."""
+    dsocr.compare(MlpProjector(dsocr.config.projector), case)
+
+
+@pytest.mark.params
+def test_linear_params(dsocr):
+    """2048 * 1280 + 1280 = 2,622,720."""
+    dsocr.compare(MlpProjector(dsocr.config.projector), Case("linear"), metric="params")
+
+
+@pytest.mark.flops
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case("published: mlp_gelu, 577 tokens", batch=1, tokens=577),
+        Case("mlp_gelu, six 640 crops", batch=6, tokens=100),
+    ],
+    ids=str,
+)
+def test_two_layers_flops(dsocr, case):
+    """2 * 577 * (2048 * 1280 + 1280 * 1280) = 4,915,855,360."""
+    dsocr.compare(TWO_LAYERS, case)
+
+
+@pytest.mark.params
+def test_two_layers_params(dsocr):
+    """2048 * 1280 + 1280 + 1280 * 1280 + 1280 = 4,262,400."""
+    dsocr.compare(TWO_LAYERS, Case("mlp_gelu"), metric="params")
