@@ -20,7 +20,7 @@ class Verdict(StrEnum):
     tolerance, ``not run`` one that was expected and never made. Only ``pass`` is a pass.
     """
 
-    PASS = "pass"  # noqa: S105 - not a password
+    PASS = "pass"
     FAIL = "fail"
     ERROR = "error"
     INCONCLUSIVE = "inconclusive"

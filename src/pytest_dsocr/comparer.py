@@ -10,7 +10,6 @@ import pytest
 from dsocr_cost import IMPLEMENTATIONS, DeepseekOCRConfig, Execution, SizeError
 from dsocr_cost.layers import layer_name
 
-from .case import Case
 from .compare import Verdict, judge
 from .errors import NotSupportedError, OptionError
 from .measure.device import device_names, fingerprint
@@ -19,8 +18,9 @@ from .report.failure import failure_text
 from .results import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
+    from .case import Case
     from .measure.measurement import Measurement, Measurer
     from .metrics import Prediction
     from .options import Options
@@ -167,9 +167,7 @@ class Comparer:
         measurement: Measurement,
     ) -> Row:
         device, metric = self._bench.fingerprint, measurer.metric.name
-        rule = self._bench.tolerances.rule_for(
-            layer=layer, case=case.name, devices=device_names(device), metric=metric
-        )
+        rule = self._bench.tolerances.rule_for(layer=layer, case=case.name, devices=device_names(device), metric=metric)
         predicted, measured = _plain(prediction.value), _plain(measurement.value)
         judgement = judge(predicted, measured, rule.rtol, spread=measurement.spread)
         return Row(

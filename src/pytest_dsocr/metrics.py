@@ -51,10 +51,7 @@ class Metric:
 
 def _predict_tensor_flops(layer: Any, case: Case, execution: Execution) -> Prediction:
     """Sum a layer's ops; a plain callable returns ops or, if it has nothing finer, the figure itself."""
-    if hasattr(layer, "ops"):
-        made = layer.ops(**case.sizes, execution=execution)
-    else:
-        made = layer(**case.sizes)
+    made = layer.ops(**case.sizes, execution=execution) if hasattr(layer, "ops") else layer(**case.sizes)
     if isinstance(made, Iterable):
         ops = tuple(made)
         return Prediction(total(ops).tensor_flops, ops)  # type: ignore[arg-type]  # a case's sizes are ints

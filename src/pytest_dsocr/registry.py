@@ -38,7 +38,9 @@ class Registry:
         Raises:
             OptionError: a formula, a reference or a requirement that is not there.
         """
-        formulas = {name: formula for given in reversed(hook.pytest_dsocr_flop_formulas()) for name, formula in given.items()}
+        formulas = {
+            name: formula for given in reversed(hook.pytest_dsocr_flop_formulas()) for name, formula in given.items()
+        }
         formulas |= parse_formulas(options.flop_formulas, "ini dsocr_flop_formulas")
         registry = cls(
             layers={layer_name(kind): kind for given in hook.pytest_dsocr_layers() for kind in given},

@@ -78,7 +78,13 @@ class Run:
         from .results import check_writable
 
         asked = self.options
-        if asked.tolerances or asked.config or asked.require or asked.flop_formulas or asked.reference != "transformers":
+        if (
+            asked.tolerances
+            or asked.config
+            or asked.require
+            or asked.flop_formulas
+            or asked.reference != "transformers"
+        ):
             _ = self.tolerances
         if asked.config:
             from dsocr_cost import DeepseekOCRConfig

@@ -126,9 +126,7 @@ class Tolerances:
 
     def rule_for(self, *, layer: str, case: str, devices: Collection[str], metric: str) -> Rule:
         """Find the rule that names most of the row; two that name equally much were refused when the file was read."""
-        matching = [
-            rule for rule in self.rules if rule.matches(layer=layer, case=case, devices=devices, metric=metric)
-        ]
+        matching = [rule for rule in self.rules if rule.matches(layer=layer, case=case, devices=devices, metric=metric)]
         return max(matching, key=lambda rule: len(rule.names), default=self.defaults[metric])
 
     def unused(self, used: Iterable[str], devices: Collection[str]) -> tuple[Rule, ...]:

@@ -94,9 +94,7 @@ def test_mlp_block_params(dsocr):
 @pytest.mark.parametrize("case", GRIDS, ids=lambda case: f"window, {case}")
 def test_windowed_block_flops(dsocr, case):
     """Attention over the padded windows, MLP over the 4,096 tokens: 26,282,188,800 + 38,654,705,664."""
-    dsocr.compare(
-        Block.from_config(dsocr.config.sam, windowed=True), Case(f"window, {case}", **case.sizes)
-    )
+    dsocr.compare(Block.from_config(dsocr.config.sam, windowed=True), Case(f"window, {case}", **case.sizes))
 
 
 @pytest.mark.params
@@ -109,9 +107,7 @@ def test_windowed_block_params(dsocr):
 @pytest.mark.parametrize("case", GRIDS, ids=lambda case: f"global, {case}")
 def test_global_block_flops(dsocr, case):
     """71,672,266,752 + 38,654,705,664 = 110,326,972,416."""
-    dsocr.compare(
-        Block.from_config(dsocr.config.sam, windowed=False), Case(f"global, {case}", **case.sizes)
-    )
+    dsocr.compare(Block.from_config(dsocr.config.sam, windowed=False), Case(f"global, {case}", **case.sizes))
 
 
 @pytest.mark.params

@@ -115,9 +115,7 @@ class NoTPFeedForward:
     @property
     def params(self) -> int:
         """Both linears."""
-        return linear_params(self.dim, self.hidden_dim, bias=True) + linear_params(
-            self.hidden_dim, self.dim, bias=True
-        )
+        return linear_params(self.dim, self.hidden_dim, bias=True) + linear_params(self.hidden_dim, self.dim, bias=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import MeasurementError
 from ..metrics import METRICS, Metric
-from .measurement import Call, Measurement, Subject
+from .measurement import Measurement, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

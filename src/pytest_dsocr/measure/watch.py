@@ -11,6 +11,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from ..report.text import shorten
 from .measurement import Call
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Watch(TorchDispatchMode):
     """
 
     def __init__(self, counter: FlopCounterMode) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.calls: list[Call] = []
         self._counter = counter
         self._uncounted: Counter[tuple[str, str]] = Counter()
@@ -84,12 +85,13 @@ class Watch(TorchDispatchMode):
     def problem(self) -> str:
         """Name what could not be counted; empty if all could."""
         complaints = []
-        ops = Counter(name for name, _ in self._uncounted.elements())
-        for name, times in ops.items():
-            modules = sorted({module or "the top level" for op, module in self._uncounted if op == name})
-            more = f" and {len(modules) - 3} more" if len(modules) > 3 else ""
+        for name in dict.fromkeys(op for op, _ in self._uncounted):
+            modules = {
+                module or "the top level": times for (op, module), times in self._uncounted.items() if op == name
+            }
             complaints.append(
-                f"{name} ran {times} times (in {', '.join(modules[:3])}{more}), does matrix work and has no FLOP formula"
+                f"{name} ran {sum(modules.values())} times (in {shorten(', '.join(modules), 60)}), does matrix work and "
+                "has no FLOP formula"
             )
         complaints += [
             f"memory allocated in {module or 'the top level'} was read {times} times and written by no op that torch "

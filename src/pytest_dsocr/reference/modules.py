@@ -87,9 +87,7 @@ def _sam_attention(layer: layers.Attention, sizes: Sizes, shop: Workshop) -> Sub
 
 
 def _mlp_block(layer: layers.MLPBlock, sizes: Sizes, shop: Workshop) -> Subject:
-    config = _sam_config(
-        shop, SamConfig(hidden_size=layer.embedding_dim, mlp_dim=layer.mlp_dim, num_attention_heads=1)
-    )
+    config = _sam_config(shop, SamConfig(hidden_size=layer.embedding_dim, mlp_dim=layer.mlp_dim, num_attention_heads=1))
     return _subject(
         shop.module(lambda: ocr.DeepseekOcr2SamMLPBlock(config)), lambda: _grid(layer.embedding_dim, sizes, shop)
     )
@@ -133,11 +131,12 @@ class SamFeatureEmbeddings(modeling_clip.CLIPVisionEmbeddings):  # type: ignore[
         del interpolate_pos_encoding
         batch, _, height, width = pixel_values.shape
         class_token = self.class_embedding.expand(batch, 1, -1)
-        embeddings = torch.cat([class_token, pixel_values.flatten(2).transpose(1, 2)], dim=1)
+        embeddings: torch.Tensor = torch.cat([class_token, pixel_values.flatten(2).transpose(1, 2)], dim=1)
         if height * width == self.num_patches:
-            return embeddings + self.position_embedding(self.position_ids)
-        size = self.patch_size
-        return embeddings + self.interpolate_pos_encoding(embeddings, height * size, width * size)
+            positions = self.position_embedding(self.position_ids)
+        else:
+            positions = self.interpolate_pos_encoding(embeddings, height * self.patch_size, width * self.patch_size)
+        return embeddings.add(positions)
 
 
 def _clip_config(shop: Workshop, sizes: ClipConfig) -> Any:

@@ -30,8 +30,9 @@ def failure_text(row: Row, metric_label: str, ops: Sequence[Op], calls: Sequence
         f"{printable(row.layer)}, {printable(row.case)}, {metric_label}: {row.verdict}{_percent(row)}",
         f"  predicted   {figure(row.predicted)}",
         f"  measured    {figure(row.measured)}",
-        f"  difference  {signed(row.difference)}{_percent(row)} of the measured" if row.measured else
-        f"  difference  {signed(row.difference)}",
+        f"  difference  {signed(row.difference)}{_percent(row)} of the measured"
+        if row.measured
+        else f"  difference  {signed(row.difference)}",
         f"  allowed     {row.rtol:.6g} of the measured, by {row.rule}{because}",
         f"  reason      {printable(row.reason)}",
         f"  at          {', '.join(f'{name}={size}' for name, size in row.sizes.items()) or 'no sizes'}",
