@@ -78,7 +78,7 @@ def count_flops(run: Callable[[], Any], formulas: Mapping[str, Callable[..., int
     # the watch stands under the counter, so that it sees the ops that the counter has decomposed others into
     with torch.no_grad(), backends, watch, counter:
         watch.finish(run())
-    flops, seen = counter.get_total_flops(), sum(call.flops for call in watch.calls)
+    flops, seen = counter.get_total_flops(), sum(call.count for call in watch.calls)
     problem = watch.problem()
     if not problem and flops != seen:
         problem = f"the counter's total is {flops:,}, its calls add up to {seen:,}"

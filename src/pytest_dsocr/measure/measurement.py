@@ -31,12 +31,16 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One op as the counter saw it: ``aten::mm``, the submodule that it ran in, its input shapes, its FLOPs."""
+    """One term of a count: an op as the counter saw it (``aten::mm``), or a parameter of the module.
+
+    ``module`` is the submodule that it ran in, or the parameter's name; ``shapes`` are those of the op's inputs, or of
+    the parameter; ``count`` is what it adds to the figure.
+    """
 
     op: str
     module: str
     shapes: tuple[tuple[int, ...], ...]
-    flops: int
+    count: int
 
 
 @dataclass(frozen=True, slots=True)

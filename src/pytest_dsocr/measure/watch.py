@@ -89,10 +89,8 @@ class Watch(TorchDispatchMode):
             modules = {
                 module or "the top level": times for (op, module), times in self._uncounted.items() if op == name
             }
-            complaints.append(
-                f"{name} ran {sum(modules.values())} times (in {shorten(', '.join(modules), 60)}), does matrix work and "
-                "has no FLOP formula"
-            )
+            times, where = sum(modules.values()), shorten(", ".join(modules), 60)
+            complaints.append(f"{name} ran {times} times (in {where}), does matrix work and has no FLOP formula")
         complaints += [
             f"memory allocated in {module or 'the top level'} was read {times} times and written by no op that torch "
             "knows of: a kernel ran past the counter"

@@ -38,8 +38,10 @@ def failure_text(row: Row, metric_label: str, ops: Sequence[Op], calls: Sequence
         f"  at          {', '.join(f'{name}={size}' for name, size in row.sizes.items()) or 'no sizes'}",
         f"  measured on {row.device.type}, {row.dtype}, {row.attention} attention, {row.implementation}",
     ]
-    if ops or calls:
+    if ops:
         lines += ["", *_terms(ops, calls)]
+    elif calls:
+        lines += ["", *_counted(calls)]
     return "\n".join(lines)
 
 
@@ -48,39 +50,46 @@ def _percent(row: Row) -> str:
 
 
 def _terms(ops: Sequence[Op], calls: Sequence[Call]) -> list[str]:
-    pairs = align([op.tensor_flops for op in ops], [call.flops for call in calls])  # type: ignore[misc]
+    pairs = align([op.tensor_flops for op in ops], [call.count for call in calls])  # type: ignore[misc]
     rows: list[list[str]] = []
     for agrees, run in groupby(pairs, key=lambda pair: pair.agrees):
         block = list(run)
         if agrees and len(block) > 2:
-            rows.append([f"... {len(block)} terms agree", *[""] * 6])
+            rows.append([f"... {len(block)} terms agree", *[""] * 7])
             continue
         for pair in block:
             rows += _pair_rows(pair, ops, calls)
-    left_out = len(rows) - MAX_TERMS
-    table = tabulate(
-        rows[:MAX_TERMS],
-        headers=["predicted op", "b x m x n x k", "FLOPs", "", "FLOPs", "counted op", "in module"],
-        colalign=("left", "left", "right", "center", "right", "left", "left"),
-        disable_numparse=True,
-        tablefmt="simple",
-    )
     heading = "ops as predicted, and as the counter saw them (!= is where they part ways):"
-    return [heading, *table.splitlines(), *([f"... and {left_out} more"] if left_out > 0 else [])]
+    headers = ["predicted op", "kernel", "b x m x n x k", "FLOPs", "", "FLOPs", "counted op", "in module"]
+    return [heading, *_table(rows, headers, ("left", "left", "left", "right", "center", "right", "left", "left"))]
 
 
 def _pair_rows(pair: Pair, ops: Sequence[Op], calls: Sequence[Call]) -> list[list[str]]:
     mark = "=" if pair.agrees else "!="
     rows = []
     for index in range(max(len(pair.predicted), len(pair.counted))):
-        left, right = ["", "", ""], ["", "", ""]
+        left, right = [""] * 4, [""] * 3
         if index < len(pair.predicted):
             op = ops[pair.predicted[index]]
             sizes = " x ".join(str(size) for size in op.matmul) if op.matmul else ""
-            left = [printable(op.name), sizes, figure(op.tensor_flops)]  # type: ignore[arg-type]
+            left = [printable(op.name), op.kind, sizes, figure(op.tensor_flops)]  # type: ignore[arg-type]
         if index < len(pair.counted):
             call = calls[pair.counted[index]]
-            shapes = " @ ".join("x".join(str(size) for size in shape) for shape in call.shapes[-2:])
-            right = [figure(call.flops), f"{call.op} {shapes}", call.module]
+            right = [figure(call.count), f"{call.op} {_shapes(call)}", printable(call.module)]
         rows.append([*left, mark, *right])
     return rows
+
+
+def _counted(calls: Sequence[Call]) -> list[str]:
+    rows = [[printable(call.module), call.op, _shapes(call), figure(call.count)] for call in calls]
+    return ["what was counted:", *_table(rows, ["name", "what", "shape", "count"], ("left", "left", "left", "right"))]
+
+
+def _shapes(call: Call) -> str:
+    return " @ ".join("x".join(str(size) for size in shape) for shape in call.shapes[-2:])
+
+
+def _table(rows: list[list[str]], headers: list[str], alignment: tuple[str, ...]) -> list[str]:
+    left_out = len(rows) - MAX_TERMS
+    table = tabulate(rows[:MAX_TERMS], headers, colalign=alignment, disable_numparse=True)
+    return [*table.splitlines(), *([f"... and {left_out} more"] if left_out > 0 else [])]

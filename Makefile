@@ -1,0 +1,47 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1: /' | sort
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than Python 3.11: make PYTHON=python3.13" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch  # first, so that nothing else picks another build
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev --editable .
+	@touch $@
+
+environment: $(VENV)/.ready  ## Build the virtual environment
+
+validate: $(VENV)/.ready  ## Hold every layer against its real module, and print the table
+	$(BIN)/python -m pytest tests/layers --dsocr-require all
+
+test: $(VENV)/.ready  ## Run everything that can fail
+	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest tests/layers -q -n $(WORKERS) --dsocr-attention eager --dsocr-require all
+	$(BIN)/python -m pytest tests/layers -q -n $(WORKERS) --dsocr-attention flash --dsocr-require all
+
+check: $(VENV)/.ready  ## Lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fmt: $(VENV)/.ready  ## Format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+published: $(VENV)/.ready  ## Write docs/published.md anew
+	$(BIN)/python -m pytest_dsocr.published docs/published.md
+
+blind-spot: $(VENV)/.ready  ## Show what torch's own counter does not see of a prefill
+	$(BIN)/python examples/blind_spot.py
+
+clean:  ## Remove the environment and all caches
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks
+
+.PHONY: help environment validate test check fmt published blind-spot clean

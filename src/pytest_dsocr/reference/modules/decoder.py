@@ -1,0 +1,121 @@
+"""The decoder: the text model of ``deepseek_ocr2``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers.models.deepseek_ocr2 import modeling_deepseek_ocr2 as ocr
+from transformers.models.deepseek_ocr2.configuration_deepseek_ocr2 import DeepseekOcr2TextConfig
+
+from dsocr_cost import DecoderConfig, layers
+
+from ...errors import NotSupportedError
+from .builder import positions, subject
+from .llama import kv_cache, rotary_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ...measure.measurement import Subject
+    from ..workshop import Workshop
+    from .builder import Builder, Sizes
+
+__all__ = ["BUILDERS"]
+
+
+def _require_grouped_mm(shop: Workshop) -> None:
+    if shop.device == "meta" and shop.dtype != "bfloat16":
+        msg = f"experts in {shop.dtype} on meta: torch's grouped matmul takes only bfloat16 there; cpu takes others"
+        raise NotSupportedError(msg)
+
+
+def _text_config(shop: Workshop, sizes: DecoderConfig) -> Any:
+    dense = sizes.first_k_dense_replace
+    config = shop.config(
+        DeepseekOcr2TextConfig,
+        vocab_size=sizes.vocab_size,
+        hidden_size=sizes.hidden_size,
+        intermediate_size=sizes.intermediate_size,
+        moe_intermediate_size=sizes.moe_intermediate_size,
+        num_hidden_layers=sizes.num_hidden_layers,
+        num_attention_heads=sizes.num_attention_heads,
+        num_key_value_heads=sizes.num_key_value_heads,
+        n_routed_experts=sizes.n_routed_experts,
+        n_shared_experts=sizes.n_shared_experts,
+        num_experts_per_tok=sizes.num_experts_per_tok,
+        max_position_embeddings=sizes.max_position_embeddings,
+        mlp_layer_types=["dense" if index < dense else "sparse" for index in range(sizes.num_hidden_layers)],
+    )
+    config._experts_implementation = "grouped_mm"  # noqa: SLF001 - the default, which only a whole model sets
+    return config
+
+
+def _swiglu(layer: layers.DeepseekV2MLP, sizes: Sizes, shop: Workshop) -> Subject:
+    config = _text_config(shop, DecoderConfig())
+    return subject(
+        shop.module(lambda: ocr.DeepseekOcr2TextMLP(config, layer.hidden_size, layer.intermediate_size)),
+        lambda: positions(layer.hidden_size, sizes, shop),
+    )
+
+
+def _router(layer: layers.MoEGate, sizes: Sizes, shop: Workshop) -> Subject:
+    config = _text_config(
+        shop,
+        DecoderConfig(
+            hidden_size=layer.hidden_size,
+            num_attention_heads=1,
+            num_key_value_heads=1,
+            n_routed_experts=layer.n_routed_experts,
+            num_experts_per_tok=min(DecoderConfig().num_experts_per_tok, layer.n_routed_experts),
+        ),
+    )
+    return subject(
+        shop.module(lambda: ocr.DeepseekOcr2TextTopkRouter(config)),
+        lambda: positions(layer.hidden_size, sizes, shop),
+    )
+
+
+def _moe(layer: layers.DeepseekV2MoE, sizes: Sizes, shop: Workshop) -> Subject:
+    _require_grouped_mm(shop)
+    config = _text_config(shop, layer.config)
+    return subject(
+        shop.module(lambda: ocr.DeepseekOcr2TextMoe(config)),
+        lambda: positions(layer.config.hidden_size, sizes, shop),
+    )
+
+
+def _rms_norm(layer: layers.DeepseekV2RMSNorm, sizes: Sizes, shop: Workshop) -> Subject:
+    return subject(
+        shop.module(lambda: ocr.DeepseekOcr2TextRMSNorm(layer.hidden_size)),
+        lambda: positions(layer.hidden_size, sizes, shop),
+    )
+
+
+def _decoder_layer(layer: layers.DeepseekV2DecoderLayer, sizes: Sizes, shop: Workshop) -> Subject:
+    if isinstance(layer.mlp, layers.DeepseekV2MoE):
+        _require_grouped_mm(shop)
+    config, attn = _text_config(shop, layer.config), layer.self_attn
+    return subject(
+        shop.module(lambda: ocr.DeepseekOcr2TextDecoderLayer(config, layer.layer_idx)),
+        lambda: positions(layer.config.hidden_size, sizes, shop),
+        position_embeddings=lambda: rotary_table(attn, sizes, shop),
+        past_key_values=lambda: kv_cache(attn, sizes, shop, layer.layer_idx),
+    )
+
+
+def _lm_head(layer: layers.LMHead, sizes: Sizes, shop: Workshop) -> Subject:
+    return subject(
+        shop.module(lambda: torch.nn.Linear(layer.hidden_size, layer.vocab_size, bias=False)),
+        lambda: positions(layer.hidden_size, sizes, shop),
+    )
+
+
+BUILDERS: Mapping[type, Builder] = {
+    layers.DeepseekV2MLP: _swiglu,
+    layers.MoEGate: _router,
+    layers.DeepseekV2MoE: _moe,
+    layers.DeepseekV2RMSNorm: _rms_norm,
+    layers.DeepseekV2DecoderLayer: _decoder_layer,
+    layers.LMHead: _lm_head,
+}
