@@ -7,40 +7,61 @@ from typing import Literal, TypeAlias, get_args
 
 from .errors import SizeError
 
-__all__ = ["ATTENTIONS", "IMPLEMENTATIONS", "AttentionName", "Execution", "ImplementationName"]
+__all__ = [
+    "ATTENTIONS",
+    "IMPLEMENTATIONS",
+    "ROTARIES",
+    "AttentionName",
+    "Execution",
+    "ImplementationName",
+    "RotaryName",
+]
 
 ImplementationName: TypeAlias = Literal["vendor", "transformers"]
 AttentionName: TypeAlias = Literal["eager", "sdpa", "flash"]
+RotaryName: TypeAlias = Literal["matmul", "elementwise"]
 
 IMPLEMENTATIONS: tuple[ImplementationName, ...] = get_args(ImplementationName)
 ATTENTIONS: tuple[AttentionName, ...] = get_args(AttentionName)
+ROTARIES: tuple[RotaryName, ...] = get_args(RotaryName)
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """The two choices that change which kernels run, and so which ops a layer yields.
+    """The choices that change which kernels run, and so which ops a layer yields.
 
     ``implementation``: ``vendor`` is the model's published code (transformers 4.46), ``transformers`` the library's
     own modules (5.10 or later). ``attention``: ``eager`` is two matmuls around a softmax, ``sdpa`` and ``flash`` are
     one fused kernel. SAM adds a relative-position bias, which no flash kernel takes: it runs ``sdpa`` under ``flash``.
+    ``rotary`` is how the rotary table is made: as a batched ``matmul`` (the vendor, and transformers' ``llama`` before
+    5.15) or ``elementwise`` (since then); None takes that of the implementation.
 
     Raises:
-        SizeError: an implementation or an attention of another name.
+        SizeError: a name that is none of these.
     """
 
     implementation: ImplementationName = "transformers"
     attention: AttentionName = "sdpa"
+    rotary: RotaryName | None = None
 
     def __post_init__(self) -> None:
         """Refuse names that no layer knows."""
-        if self.implementation not in IMPLEMENTATIONS:
-            msg = f"implementation: got {self.implementation!r}, allowed are {', '.join(IMPLEMENTATIONS)}"
-            raise SizeError(msg)
-        if self.attention not in ATTENTIONS:
-            msg = f"attention: got {self.attention!r}, allowed are {', '.join(ATTENTIONS)}"
-            raise SizeError(msg)
+        _require("implementation", self.implementation, IMPLEMENTATIONS)
+        _require("attention", self.attention, ATTENTIONS)
+        _require("rotary", self.rotary, (None, *ROTARIES))
+
+    @property
+    def rotary_is_matmul(self) -> bool:
+        """Whether the rotary table costs tensor FLOPs."""
+        return self.rotary == "matmul" or (self.rotary is None and self.implementation == "vendor")
 
     @property
     def fused(self) -> bool:
         """Whether scores, softmax and weighted sum are one kernel."""
         return self.attention != "eager"
+
+
+def _require(name: str, got: object, allowed: tuple[object, ...]) -> None:
+    if got not in allowed:
+        msg = f"{name}: got {got!r}, allowed are {', '.join(str(one) for one in allowed)}"
+        raise SizeError(msg)

@@ -108,7 +108,7 @@ class Comparer:
         measurer = self._measurer(metric)
         subject, model, implementation = self._subject(layer, case, module, inputs)
         try:
-            prediction = measurer.metric.predict(layer, case, self._execution(implementation))
+            prediction = measurer.metric.predict(layer, case, subject.execution or self._execution(implementation))
         except TypeError as error:
             msg = f"{name or _name(layer)} cannot be priced at {case!r}: {error}"
             raise SizeError(msg) from error

@@ -52,13 +52,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> str:
     """Say what is held against what."""
     options = run_of(config).options
-    rules = options.tolerances or "built in"
-    if options.tolerances and options.tolerances.is_relative_to(config.rootpath):
-        rules = options.tolerances.relative_to(config.rootpath)
-    return (
-        f"dsocr: {options.reference} on {options.device}, {options.dtype}, {options.attention} attention; "
-        f"tolerances: {rules}"
-    )
+    file = options.tolerances
+    rules = file.name if file and file.parent == config.rootpath else file or "built-in tolerances"
+    return f"dsocr: {options.reference} on {options.device}, {options.dtype}, {options.attention} attention; {rules}"
 
 
 def pytest_dsocr_layers() -> Iterable[type]:
@@ -148,7 +144,7 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
     run = run_of(config)
     if run.results is None or not (run.results.rows or run.results.not_run or run.complaints):
         return
-    terminalreporter.section("dsocr: predicted against measured")
+    terminalreporter.write_sep("=", "dsocr: predicted against measured")
     width = terminalreporter._tw.fullwidth  # noqa: SLF001 - pytest's own width, which it tells no other way
     for line in summary_lines(run.results, run.labels, width=width, verbosity=terminalreporter.verbosity):
         markup = {name: True for name in (line.colour, "bold" if line.bold else "") if name}

@@ -53,7 +53,7 @@ def test_flash_attention_params(dsocr):
 @pytest.mark.flops
 @pytest.mark.parametrize("case", POSITIONS, ids=str)
 def test_rotary_embedding_flops(dsocr, case):
-    """transformers multiplies elementwise: no matrix work. The vendor's 128 a position are in tests/unit."""
+    """transformers since 5.15 multiplies elementwise: no matrix work; before that, and in the vendor, 2 * 64 * 512."""
     dsocr.compare(LlamaRotaryEmbedding.from_config(dsocr.config.decoder), case)
 
 

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+import transformers
+from packaging.version import Version
 
 from pytest_dsocr.published.layers import SETUPS, PublishedLayer, read_layers
 from pytest_dsocr.published.page import gflops, published_page
@@ -43,6 +45,9 @@ def test_what_explains_a_difference_is_all_of_it(name: str, missing: int):
     assert gflops(SETUPS[name].predicted - missing) == row.measured_gflops
 
 
+@pytest.mark.skipif(
+    Version(transformers.__version__) < Version("5.15"), reason="the page is written with transformers 5.15 or later"
+)
 def test_the_page_is_what_the_command_writes():
     """``make published`` measures each row anew."""
     assert PAGE.read_text(encoding="utf-8") == published_page()

@@ -1,7 +1,7 @@
 """What the decoder takes from LLaMA: its attention and its rotary embedding.
 
 Implementations: the vendor's attention recomputes the rotary table itself, as an fp32 batched matmul, in each of the
-decoder's layers; transformers multiplies elementwise, once a forward, outside of the layer.
+decoder's layers; transformers makes it once a forward, outside of the layer, and since 5.15 elementwise.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class LlamaRotaryEmbedding:
 
     def ops(self, batch: Count, q_len: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` rows of ``q_len`` positions."""
-        if execution.implementation == "vendor":
+        if execution.rotary_is_matmul:
             # frequencies [b, d / 2, 1] @ positions [b, 1, s]
             yield bmm("freqs", batch, self.head_dim // 2, q_len, 1)
 
@@ -67,7 +67,8 @@ class LlamaAttention:
         yield linear("q_proj", rows, self.hidden_size, queries)
         yield linear("k_proj", rows, self.hidden_size, keys)
         yield linear("v_proj", rows, self.hidden_size, keys)
-        yield from under("rotary_emb", LlamaRotaryEmbedding(self.head_dim).ops(batch, q_len, execution=execution))
+        if execution.implementation == "vendor":
+            yield from under("rotary_emb", LlamaRotaryEmbedding(self.head_dim).ops(batch, q_len, execution=execution))
         yield from attention("sdpa", execution, batch, self.num_heads, q_len, kv_len, self.head_dim)
         yield linear("o_proj", rows, queries, self.hidden_size)
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dsocr_cost import Execution
+
     from ..metrics import Metric
 
 __all__ = ["Call", "Measurement", "Measurer", "Subject"]
@@ -17,11 +19,13 @@ __all__ = ["Call", "Measurement", "Measurer", "Subject"]
 class Subject:
     """Something that runs: a module or any callable, and how to make the inputs of one run.
 
-    ``inputs`` is called anew for each run, since a run may change them (a KV cache grows).
+    ``inputs`` is called anew for each run, since a run may change them (a KV cache grows). ``execution`` is what a
+    prediction has to assume of the module; None is the usual one of its implementation.
     """
 
     module: Any
     inputs: Callable[[], tuple[tuple[Any, ...], dict[str, Any]]]
+    execution: Execution | None = None
 
     def run(self) -> Any:
         """Run it once."""

@@ -35,7 +35,8 @@ FLOPs of one call, multiply-adds as 2, batch 1.
 def published_page() -> str:
     """Hold every row of the published layer table against the prediction and against a measurement made now."""
     reference, measurer = TransformersReference(), FlopMeasurer(FORMULAS)
-    rows, notes = [], []
+    rows: list[list[str]] = []
+    notes: list[str] = []
     for published in read_layers():
         setup = SETUPS[published.name]
         subject = reference.subject(setup.layer, setup.case, device="meta", dtype="bfloat16", attention="eager")

@@ -95,31 +95,24 @@ def _wide(rows: Sequence[Row], labels: Mapping[str, str], width: int) -> list[Li
 
 
 def _narrow(rows: Sequence[Row], labels: Mapping[str, str], width: int) -> list[Line]:
-    headers = ["case", "metric", "predicted", "measured", "verdict"]
+    headers = ["case", "predicted", "measured", "verdict"]
     cells = [
-        [
-            f"  {printable(row.case)}",
-            labels.get(row.metric, row.metric),
-            figure(row.predicted),
-            figure(row.measured),
-            str(row.verdict),
-        ]
-        for row in rows
+        [f"  {printable(row.case)}", figure(row.predicted), figure(row.measured), str(row.verdict)] for row in rows
     ]
     _fit(headers, cells, width, column=0)
-    table = tabulate(cells, headers, colalign=_align("llrrl"), disable_numparse=True, preserve_whitespace=True)
-    heading, body = table.splitlines()[:2], iter(_coloured(table.splitlines(), rows)[2:])
-    lines = [Line(text, bold=True) for text in heading]
-    for layer, run in groupby(rows, key=lambda row: row.layer):
-        lines.append(Line(shorten(printable(layer), width), bold=True))
-        lines += [next(body) for _ in run]
+    table = tabulate(cells, headers, colalign=_align("lrrl"), disable_numparse=True, preserve_whitespace=True)
+    heading, *body = _coloured(table.splitlines(), rows)
+    lines, rest = [heading, body.pop(0)], iter(body)
+    for (layer, metric), run in groupby(rows, key=lambda row: (row.layer, row.metric)):
+        lines.append(Line(shorten(f"{printable(layer)}: {labels.get(metric, metric)}", width), bold=True))
+        lines += [next(rest) for _ in run]
     return lines
 
 
 def _fit(headers: Sequence[str], cells: list[list[str]], width: int, *, column: int) -> None:
-    """Shorten one column to the room that the others leave it, two blanks between any two."""
+    """Shorten one column to the room that the others leave it: two blanks between any two, and after a header."""
     others = [index for index in range(len(headers)) if index != column]
-    taken = sum(max(len(row[index]) for row in [headers, *cells]) + 2 for index in others)
+    taken = sum(2 + max(len(headers[index]) + 2, *(len(row[index]) for row in cells)) for index in others)
     for row in cells:
         row[column] = shorten(row[column], max(width - taken, 12))
 

@@ -104,8 +104,7 @@ def _vit_model(layer: layers.VitModel, sizes: Sizes, shop: Workshop) -> Subject:
     config = _clip_config(shop, layer.config)
 
     def make() -> torch.nn.Module:
-        kind = getattr(modeling_clip, "CLIPVisionTransformer", modeling_clip.CLIPVisionModel)  # its name before 5.20
-        model: torch.nn.Module = kind(config)
+        model: torch.nn.Module = modeling_clip.CLIPVisionModel(config)
         model.post_layernorm = torch.nn.Identity()  # DeepSeek-OCR has no norm there
         if layer.patches == "sam":
             model.embeddings = SamFeatureEmbeddings(config)

@@ -70,8 +70,15 @@ def _router(layer: layers.MoEGate, sizes: Sizes, shop: Workshop) -> Subject:
             num_experts_per_tok=min(DecoderConfig().num_experts_per_tok, layer.n_routed_experts),
         ),
     )
+
+    def make() -> torch.nn.Module:
+        if hasattr(ocr, "DeepseekOcr2TextTopkRouter"):
+            router: torch.nn.Module = ocr.DeepseekOcr2TextTopkRouter(config)
+            return router
+        return torch.nn.Linear(layer.hidden_size, layer.n_routed_experts, bias=False)  # what it was before 5.13
+
     return subject(
-        shop.module(lambda: ocr.DeepseekOcr2TextTopkRouter(config)),
+        shop.module(make),
         lambda: positions(layer.hidden_size, sizes, shop),
     )
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
+import transformers
+from packaging.version import Version
 from transformers import DynamicCache, LlamaConfig
 from transformers.models.llama import modeling_llama
 
-from dsocr_cost import layers
+from dsocr_cost import Execution, layers
 
 from ...errors import NotSupportedError
 from ..workshop import Workshop
@@ -17,10 +20,14 @@ from .builder import positions, subject
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dsocr_cost.execution import RotaryName
+
     from ...measure.measurement import Subject
     from .builder import Builder, Sizes
 
 __all__ = ["BUILDERS", "kv_cache", "rotary_table"]
+
+ROTARY_ELEMENTWISE_SINCE = Version("5.15")
 
 
 def _llama_attention(layer: layers.LlamaAttention, sizes: Sizes, shop: Workshop) -> Subject:
@@ -43,11 +50,14 @@ def _llama_attention(layer: layers.LlamaAttention, sizes: Sizes, shop: Workshop)
 
 def _rotary(layer: layers.LlamaRotaryEmbedding, sizes: Sizes, shop: Workshop) -> Subject:
     config = shop.config(LlamaConfig, hidden_size=layer.head_dim, num_attention_heads=1)
-    return subject(
+    rotary = subject(
         shop.module(lambda: modeling_llama.LlamaRotaryEmbedding(config)),
         lambda: positions(layer.head_dim, sizes, shop),
         lambda: torch.arange(sizes["q_len"], device=shop.device).expand(sizes["batch"], -1),
     )
+    elementwise = Version(transformers.__version__) >= ROTARY_ELEMENTWISE_SINCE
+    how: RotaryName = "elementwise" if elementwise else "matmul"
+    return replace(rotary, execution=Execution("transformers", shop.attention, how))
 
 
 def rotary_table(layer: layers.LlamaAttention, sizes: Sizes, shop: Workshop) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,0 +1,87 @@
+"""The README shows what really happens: its examples run, its outputs are what is printed."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pytest_dsocr import METRICS, Results
+from pytest_dsocr.report.terminal import summary_lines
+from pytest_dsocr.tolerances import Tolerances, Vocabulary
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, flags=re.DOTALL)
+
+
+def blocks(language: str) -> list[str]:
+    return [text for name, text in BLOCKS if name == language]
+
+
+def test_the_examples_for_ones_own_tests_pass(pytester):
+    first, second, _ = blocks("python")
+    pytester.makepyfile(first + second)
+    result = pytester.runpytest_subprocess("--dsocr-require", "flops")
+    result.assert_outcomes(passed=2)
+
+
+def test_the_example_of_the_cost_model_runs(capsys):
+    *_, example = blocks("python")
+    exec(compile(example, "README.md", "exec"), {})
+    printed = capsys.readouterr().out.splitlines()
+    # over 1, 913 and 8192 keys: 4 linears and the vendor's rotary table, scores and values, router, experts
+    rest = 4 * 2 * 1280**2 + 128 + 2 * 1280 * 64 + 3 * 2 * 1280 * (6 * 896 + 1792)
+    assert printed[0].strip("[]").split() == [str(rest + 4 * 1280 * keys) for keys in (1, 913, 8192)]
+    assert "self_attn.sdpa" in printed[1]
+
+
+def test_the_example_of_a_tolerance_file_is_one():
+    (text,) = blocks("toml")
+    defaults = {metric.name: metric.tolerance for metric in METRICS}
+    vocabulary = Vocabulary(layers=["decoder.DeepseekV2MoE"], metrics=defaults)
+    (rule,) = Tolerances.parse(text, "README.md", vocabulary, defaults).rules
+    assert rule.rtol == 0.01
+
+
+def test_the_failure_is_what_a_forgotten_term_prints(pytester):
+    (shown,) = (block for block in blocks("") if "!=" in block)
+    pytester.makepyfile(
+        """
+        from dsocr_cost.layers import Attention
+        from pytest_dsocr import Case
+
+        Attention._relative_positions = lambda self, batch, height, width: iter(())
+
+        def test_windowed_attention(dsocr):
+            layer = Attention.from_config(dsocr.config.sam, windowed=True)
+            dsocr.compare(layer, Case("window, 1024", batch=25, height=14, width=14))
+        """
+    )
+    result = pytester.runpytest_subprocess()
+    result.assert_outcomes(failed=1)
+    assert shown.strip() in "\n".join(line.rstrip() for line in result.outlines)
+
+
+def test_the_table_is_what_the_layer_tests_print(tmp_path):
+    (shown,) = (block for block in blocks("") if block.startswith("group"))
+    rows = tmp_path / "rows.json"
+    command = [sys.executable, "-m", "pytest", "tests/layers", "-q", "-p", "no:cacheprovider", "-m", "flops or params"]
+    subprocess.run([*command, "--dsocr-json", str(rows)], cwd=ROOT, check=True, capture_output=True)
+    results = Results.from_json(rows.read_text(encoding="utf-8"))
+    printed = {line.text for line in summary_lines(results, {one.name: one.label for one in METRICS}, width=160)}
+    assert [line for line in shown.splitlines() if line not in printed] == ["..."]
+
+
+def test_the_blind_spot_is_what_the_command_prints():
+    (shown,) = (block for block in blocks("console") if "blind-spot" in block)
+    done = subprocess.run(
+        [sys.executable, "examples/blind_spot.py"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert shown.partition("\n")[2] == done.stdout
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))
+def test_the_links_lead_somewhere(link):
+    assert (ROOT / link).exists()
