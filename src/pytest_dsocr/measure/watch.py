@@ -21,8 +21,8 @@ __all__ = ["Watch", "resolve_op"]
 
 _TORCH_NAMESPACES = ("aten", "prim", "prims", "profiler", "debugprims", "inductor", "_c10d_functional", "c10d")
 _MATRIX_WORK = re.compile(
-    r"(^|_)(mm|bmm|addmm|baddbmm|addbmm|matmul|mv|addmv|dot|vdot|addr|ger|linear|bilinear|einsum|attention|gemm"
-    r"|lstm|gru|rnn|cholesky|qr|lu|svd|inv|solve|eig|eigh|lstsq|pinv)(?=_|$)"
+    r"(^|_)(mm|bmm|addmm|baddbmm|addbmm|matmul|mv|addmv|dot|vdot|addr|ger|linear|bilinear|trilinear|einsum|gemm|cdist|euclidean"
+    r"|attention|transformer|lstm|gru|rnn|cholesky|qr|lu|svd|inv|solve|eig|eigh|lstsq|pinv)(?=_|$)"
     r"|(^|_)conv(olution)?(\d\w*|_\w+)?$"
 )
 _ALLOCATES = re.compile(r"(new_)?empty(_like|_strided|_permuted)?")
@@ -45,8 +45,8 @@ def _tensors(*trees: Any) -> list[torch.Tensor]:
 class Watch(TorchDispatchMode):
     """Records each op that the counter has a formula for, and finds matrix work that it has none for.
 
-    Three signs of such work: an op of torch's own whose name speaks of it; an op from outside of torch that takes two
-    or more floating-point tensors; and memory that some op read or the run returned, although no op that torch knows
+    Three signs of such work: an op whose name speaks of it; an op from outside of torch that takes two or more
+    floating-point tensors; and memory that some op read or the run returned, although no op that torch knows
     of wrote it, as a kernel leaves behind that was launched past torch.
     """
 
@@ -107,9 +107,10 @@ class Watch(TorchDispatchMode):
 
     def _does_matrix_work(self, name: str, args: Any, kwargs: Any) -> bool:
         namespace, _, op = name.partition("::")
-        if namespace in _TORCH_NAMESPACES:
-            return _MATRIX_WORK.search(op) is not None
-        return sum(tensor.is_floating_point() for tensor in _tensors(args, kwargs)) >= 2
+        if _MATRIX_WORK.search(op):
+            return True
+        from_outside = namespace not in _TORCH_NAMESPACES
+        return from_outside and sum(tensor.is_floating_point() for tensor in _tensors(args, kwargs)) >= 2
 
     def _follow_memory(self, func: Any, name: str, module: str, args: Any, kwargs: Any, out: Any) -> None:
         if _ALLOCATES.fullmatch(name.partition("::")[2]):
