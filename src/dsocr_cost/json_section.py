@@ -33,7 +33,7 @@ class JsonSection:
         except OSError as error:
             msg = f"{source}: cannot be read: {error.strerror or error}"
             raise ConfigError(msg) from error
-        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             msg = f"{source}: is no JSON: {error}"
             raise ConfigError(msg) from error
         if not isinstance(content, Mapping):
@@ -69,7 +69,7 @@ class JsonSection:
         """Read one of a few values; ``default``, where it is one of them, stands for a key that is not there."""
         names = ", ".join(json.dumps(one) for one in allowed)
         value = self._content.get(key, default) if default in allowed else self._value(key, names)
-        if value not in allowed:
+        if not any(value == one and type(value) is type(one) for one in allowed):
             self.refuse(key, value, names)
         return value
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from operator import index
+from typing import TYPE_CHECKING, SupportsIndex
+
+from dsocr_cost import SizeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,13 +21,20 @@ class Case:
 
     Two cases are equal when name and sizes are. The name stands in the key of a result row: within one layer and
     metric it is unique.
+
+    Raises:
+        SizeError: a size that is no whole number.
     """
 
     __slots__ = ("_sizes", "name")
 
-    def __init__(self, name: str, /, **sizes: int) -> None:
+    def __init__(self, name: str, /, **sizes: SupportsIndex) -> None:
         self.name = name
-        self._sizes = dict(sizes)
+        try:
+            self._sizes = {size: index(value) for size, value in sizes.items()}
+        except TypeError as error:
+            msg = f"case {name!r}: got {sizes}, allowed are whole numbers"
+            raise SizeError(msg) from error
 
     @property
     def sizes(self) -> Mapping[str, int]:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["Collector", "attach", "attached_rows"]
 
 _ATTRIBUTE = "dsocr"
+CRASHED = "???"
+"""What xdist gives as the phase of a test that took its worker along."""
 
 
 def attach(report: pytest.TestReport, *, rows: Iterable[Row], expected: Iterable[str]) -> None:
@@ -32,13 +34,15 @@ def attached_rows(report: pytest.TestReport) -> tuple[Row, ...]:
 class Collector:
     """What was expected, what came, and what did not: a pytest plugin of its own, one a run.
 
-    A process names its tests on its first report. A worker that dies sends no last word, so nothing waits for one.
+    A process names its tests on its first report. A worker that dies sends no last word, so nothing waits for one; the
+    test that took it along counts as expected, since nobody can say any more whether it was.
     """
 
     def __init__(self) -> None:
         self._expected: dict[str, None] = {}
         self._rows: dict[str, tuple[Row, ...]] = {}
         self._reasons: dict[str, str] = {}
+        self._skipped: set[str] = set()
 
     def expect(self, tests: Iterable[str]) -> None:
         """Note tests that will compare something."""
@@ -49,15 +53,21 @@ class Collector:
         self.expect(getattr(report, _ATTRIBUTE, {}).get("expected", ()))
         if rows := attached_rows(report):
             self._rows[report.nodeid] = rows
-        if report.outcome != "passed" and report.nodeid not in self._rows:
-            self._reasons[report.nodeid] = _reason(report)
+        if report.outcome != "passed":
+            self._reasons.setdefault(report.nodeid, _reason(report))
+        if report.outcome == "skipped":
+            self._skipped.add(report.nodeid)
+        if report.when == CRASHED:
+            self.expect([report.nodeid])
 
     def results(self, environment: Mapping[str, str], *, stopped: str) -> Results:
         """Close the books, in the order of collection; ``stopped`` is the reason of tests that were never reached."""
-        order = [*self._expected, *(test for test in self._rows if test not in self._expected)]
+        order = dict.fromkeys([*self._expected, *self._rows])
         rows = tuple(row for test in order for row in self._rows.get(test, ()))
         not_run = tuple(
-            NotRun(test, self._reasons.get(test, stopped)) for test in self._expected if test not in self._rows
+            NotRun(test, self._reasons.get(test, stopped))
+            for test in order
+            if test not in self._rows or test in self._skipped
         )
         return Results(rows, not_run, environment)
 
@@ -66,5 +76,6 @@ def _reason(report: pytest.TestReport) -> str:
     longrepr: Any = report.longrepr
     if report.outcome == "skipped" and isinstance(longrepr, tuple):
         return str(longrepr[2]).removeprefix("Skipped: ")
-    lines = [line.removeprefix("E").strip() for line in str(longrepr).splitlines() if line.startswith("E ")]
-    return f"failed before it compared anything: {lines[0] if lines else str(longrepr).strip().splitlines()[-1]}"
+    lines = str(longrepr).strip().splitlines()
+    errors = [line.removeprefix("E").strip() for line in lines if line.startswith("E ")]
+    return f"failed before it compared anything: {[*errors, *lines[-1:], 'without a word'][0]}"

@@ -46,7 +46,7 @@ def judge(predicted: float, measured: float, rtol: float, *, spread: float | Non
             return Judgement(Verdict.ERROR, f"{name} is {figure!r}, allowed is a finite number of at least 0")
     if measured == 0 and predicted != 0:
         return Judgement(Verdict.ERROR, "measured 0 although the prediction is not: the measurement saw nothing")
-    if spread is not None and spread > rtol:
+    if spread is not None and not spread <= rtol:
         return Judgement(Verdict.INCONCLUSIVE, f"the measurement's spread of {spread:.1%} is wider than {rtol:.1%}")
     if predicted == measured or abs(predicted - measured) <= rtol * measured:
         return Judgement(Verdict.PASS)

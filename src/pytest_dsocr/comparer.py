@@ -11,7 +11,7 @@ from dsocr_cost import IMPLEMENTATIONS, DeepseekOCRConfig, Execution, SizeError
 from dsocr_cost.layers import layer_name
 
 from .compare import Verdict, judge
-from .errors import NotSupportedError, OptionError
+from .errors import MeasurementError, NotSupportedError, OptionError
 from .measure.device import device_names, fingerprint
 from .measure.measurement import Subject
 from .report.failure import failure_text
@@ -168,7 +168,8 @@ class Comparer:
     ) -> Row:
         device, metric = self._bench.fingerprint, measurer.metric.name
         rule = self._bench.tolerances.rule_for(layer=layer, case=case.name, devices=device_names(device), metric=metric)
-        predicted, measured = _plain(prediction.value), _plain(measurement.value)
+        predicted = _number("predicted", prediction.value)
+        measured = _number("measured", measurement.value)
         judgement = judge(predicted, measured, rule.rtol, spread=measurement.spread)
         return Row(
             model=model,
@@ -194,9 +195,13 @@ class Comparer:
         )
 
 
-def _plain(value: Any) -> Any:
+def _number(name: str, value: Any) -> Any:
     """Turn numpy's and torch's numbers into Python's, which alone can be compared exactly and sent on."""
-    return value.item() if hasattr(value, "item") else value
+    number = value.item() if hasattr(value, "item") and getattr(value, "shape", ()) == () else value
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        msg = f"{name}: got {value!r}, allowed is one number"
+        raise MeasurementError(msg)
+    return number
 
 
 def _name(layer: Any) -> str:

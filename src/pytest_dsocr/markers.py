@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-__all__ = ["MARKERS", "check_marks", "missing_gpu"]
+__all__ = ["MARKERS", "bad_marks", "check_marks", "missing_gpu"]
 
 MARKERS: dict[str, str] = {
     "gpu(memory_gib=None, capability=None)": "needs a CUDA device, with at least this memory and compute capability",
@@ -20,6 +20,15 @@ MARKERS: dict[str, str] = {
     **{family: f"compares {what}" for family, what in FAMILIES.items()},
 }
 """Signature to description, as ``pytest --markers`` prints them."""
+
+
+def bad_marks(node: pytest.Item) -> str:
+    """Say what is wrong with a test's markers; empty if nothing."""
+    try:
+        check_marks(node.iter_markers())
+    except OptionError as error:
+        return f"{node.nodeid}: {error}"
+    return ""
 
 
 def check_marks(marks: Iterable[pytest.Mark]) -> None:

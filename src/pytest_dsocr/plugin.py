@@ -11,7 +11,7 @@ from dsocr_cost import DsocrError
 from . import hookspec
 from .collector import attach
 from .fixtures import dsocr
-from .markers import MARKERS, check_marks, missing_gpu
+from .markers import MARKERS, bad_marks, missing_gpu
 from .options import Options, add_options
 from .state import ROWS, RUN, Run, run_of
 
@@ -86,9 +86,17 @@ def pytest_dsocr_measurers(flop_formulas: Mapping[str, Callable[..., int]]) -> I
     return FlopMeasurer(flop_formulas), ParamMeasurer()
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Check the markers of a test while it is collected."""
-    _check_marks(metafunc.definition)
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Let a file whose tests carry bad markers fail to collect, wherever on a test the marker stands."""
+    report = yield
+    complaints = [bad_marks(node) for node in report.result or () if isinstance(node, pytest.Item)]
+    if any(complaints):
+        report.outcome, report.result = "failed", []
+        report.longrepr = "\n".join(filter(None, complaints))
+    return report
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
@@ -100,7 +108,7 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a GPU test without its GPU."""
-    _check_marks(item)
+    item.stash.setdefault(ROWS, []).clear()  # a test that is run again starts anew
     reason = missing_gpu(item.iter_markers(), run_of(item.config).device)
     if reason:
         pytest.skip(reason)
@@ -114,7 +122,7 @@ def pytest_runtest_makereport(
     report = yield
     if not _compares(item):
         return report
-    rows = item.stash.get(ROWS, []) if call.when == "call" else []
+    rows = item.stash[ROWS]
     if call.when == "call" and report.outcome == "passed" and not rows:
         report.outcome = "failed"
         report.longrepr = "asked for the fixture dsocr and compared nothing: a measurement of nothing is never a pass"
@@ -154,14 +162,5 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
 
 
 def _compares(item: pytest.Item) -> bool:
-    return "dsocr" in getattr(item, "fixturenames", ())
-
-
-def _check_marks(node: pytest.Item) -> None:
-    try:
-        check_marks(node.iter_markers())
-    except DsocrError as error:
-        message = f"{node.nodeid}: {error}"
-    else:
-        return
-    pytest.fail(message, pytrace=False)
+    """Whether a test uses the fixture, by its signature or, once it has, by its rows."""
+    return "dsocr" in getattr(item, "fixturenames", ()) or bool(item.stash.get(ROWS, []))

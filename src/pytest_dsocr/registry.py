@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,14 +10,13 @@ from dsocr_cost.layers import layer_name
 
 from .errors import OptionError
 from .measure.formulas import parse_formulas
-from .metrics import FAMILIES
+from .metrics import FAMILIES, Metric
 from .tolerances import Tolerances, Vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator
 
     from .measure.measurement import Measurer
-    from .metrics import Metric
     from .options import Options
     from .reference.reference import Reference
 
@@ -33,23 +33,43 @@ class Registry:
 
     @classmethod
     def from_hooks(cls, hook: Any, options: Options) -> Registry:
-        """Ask every plugin. pluggy answers last registered first, so what is asked first has the last word.
+        """Ask every plugin; of two answers under one name, that of the plugin registered later holds.
 
         Raises:
-            OptionError: a formula, a reference or a requirement that is not there.
+            OptionError: a hook's answer, a formula, a reference or a requirement that cannot be.
         """
-        formulas = {
-            name: formula for given in reversed(hook.pytest_dsocr_flop_formulas()) for name, formula in given.items()
-        }
+        given = hook.pytest_dsocr_flop_formulas()
+        formulas = dict(
+            _answers(
+                "pytest_dsocr_flop_formulas",
+                [answer.items() if isinstance(answer, Mapping) else answer for answer in given],
+                lambda one: isinstance(one, tuple) and isinstance(one[0], str) and callable(one[1]),
+                "a mapping of 'namespace::op' to a function",
+            )
+        )
         formulas |= parse_formulas(options.flop_formulas, "ini dsocr_flop_formulas")
+        layers = _answers(
+            "pytest_dsocr_layers",
+            hook.pytest_dsocr_layers(),
+            lambda one: isinstance(one, type) and hasattr(one, "group"),
+            "classes with a group",
+        )
+        measurers = _answers(
+            "pytest_dsocr_measurers",
+            hook.pytest_dsocr_measurers(flop_formulas=formulas),
+            lambda one: isinstance(getattr(one, "metric", None), Metric),
+            "measurers, each with a metric",
+        )
+        references = _answers(
+            "pytest_dsocr_references",
+            hook.pytest_dsocr_references(),
+            lambda one: hasattr(one, "name") and hasattr(one, "layers"),
+            "references, each with a name and layers",
+        )
         registry = cls(
-            layers={layer_name(kind): kind for given in hook.pytest_dsocr_layers() for kind in given},
-            measurers={
-                measurer.metric.name: measurer
-                for given in reversed(hook.pytest_dsocr_measurers(flop_formulas=formulas))
-                for measurer in given
-            },
-            references={one.name: one for given in reversed(hook.pytest_dsocr_references()) for one in given},
+            layers={layer_name(kind): kind for kind in layers},
+            measurers={measurer.metric.name: measurer for measurer in measurers},
+            references={reference.name: reference for reference in references},
         )
         registry._require(options)
         return registry
@@ -84,3 +104,13 @@ class Registry:
             if what not in allowed:
                 msg = f"--dsocr-require: got {what!r}, allowed are {', '.join(allowed)}"
                 raise OptionError(msg)
+
+
+def _answers(hook: str, answers: Iterable[Any], is_one: Callable[[Any], bool], allowed: str) -> Iterator[Any]:
+    """Go through what the plugins answered, in the order of their registration: pluggy asks the last one first."""
+    for answer in reversed(list(answers)):
+        for one in answer if isinstance(answer, Iterable) else (answer,):
+            if not is_one(one):
+                msg = f"hook {hook}: got {one!r}, allowed are {allowed}"
+                raise OptionError(msg)
+            yield one

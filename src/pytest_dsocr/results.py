@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SCHEMA", "Device", "NotRun", "Results", "Row", "check_writable", "write_text_atomically"]
 
+_FIGURES = ("predicted", "measured", "difference", "relative_difference", "spread")
+
 SCHEMA = 1
 """Version of the results file. It grows when a reader of the version before would misread the file."""
 
@@ -89,10 +91,10 @@ class Row:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Row:
-        """Read back what :meth:`to_dict` made."""
-        return cls(
-            **{**content, "device": Device(**content["device"]), "verdict": Verdict(content["verdict"])},
-        )
+        """Read back what :meth:`to_dict` made, and the strings that stand for figures that JSON cannot hold."""
+        device, verdict = Device(**content["device"]), Verdict(content["verdict"])
+        figures = {name: float(content[name]) for name in _FIGURES if content[name] in ("nan", "inf", "-inf")}
+        return cls(**{**content, **figures, "device": device, "verdict": verdict})
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ class Results:
         """
         try:
             document = json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             msg = f"{source}: is no JSON: {error}"
             raise ResultsError(msg) from error
         if not isinstance(document, dict) or document.get("schema") != SCHEMA:
@@ -170,8 +172,9 @@ def check_writable(path: Path) -> None:
     Raises:
         ResultsError: the folder is missing or read-only, or the path is a folder.
     """
-    if path.is_dir():
-        msg = f"{path}: is a folder, allowed is a file"
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        msg = f"{path}: is {'a folder' if path.is_dir() else 'no regular file'}, allowed is a file"
         raise ResultsError(msg)
     if not path.parent.is_dir():
         msg = f"{path}: cannot be written: {path.parent} is no folder"
@@ -188,7 +191,12 @@ def check_writable(path: Path) -> None:
 
 
 def write_text_atomically(path: Path, text: str) -> None:
-    """Write beside the path, then rename: whoever reads it sees the old file or the new one, never half of one."""
+    """Write beside the file, then rename: whoever reads it sees the old file or the new one, never half of one.
+
+    Raises:
+        ResultsError: it could not be written; the old file is as it was.
+    """
+    path = path.resolve()  # a link stays one
     temporary = None
     try:
         with tempfile.NamedTemporaryFile(

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["ROWS", "RUN", "Run", "run_of"]
 
 STOPPED = "the run ended before it"
+NARROWING = ("keyword", "markexpr", "lf", "deselect", "ignore", "ignore_glob")
+"""pytest's options that leave tests out."""
 
 
 class Run:
@@ -98,7 +100,7 @@ class Run:
     def full(self) -> bool:
         """Whether this run took on everything that the project has, and ended it."""
         config, option = self._config, self._config.option
-        narrowed = option.keyword or option.markexpr or getattr(option, "lf", False) or option.deselect
+        narrowed = any(getattr(option, name, None) for name in NARROWING)
         by_default = config.args_source is not pytest.Config.ArgsSource.ARGS
         return by_default and not narrowed and not self.deselected and bool(self.results and not self.results.not_run)
 

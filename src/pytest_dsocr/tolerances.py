@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 import tomllib
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
 __all__ = ["KNOWN_DEVICES", "Rule", "Tolerances", "Vocabulary", "short_device_name"]
 
+HOSTS = frozenset({"meta", "cpu"})
+"""Devices that are no card."""
+
 KNOWN_DEVICES: tuple[str, ...] = (
-    "meta",
-    "cpu",
+    *sorted(HOSTS),
     "cuda",
     "RTX 3090",
     "RTX 4090",
@@ -62,9 +64,10 @@ class Rule:
     def overlaps(self, other: Rule) -> bool:
         """Whether a row could match both."""
         shared = self.names.keys() & other.names.keys()
-        return all(
-            self.names[key] == other.names[key] or (key == "device" and "cuda" in (self.names[key], other.names[key]))
-            for key in shared
+        differ = {key: {self.names[key], other.names[key]} for key in shared if self.names[key] != other.names[key]}
+        # every card is a cuda device, too
+        return not differ or (
+            differ.keys() == {"device"} and "cuda" in differ["device"] and not differ["device"] & HOSTS
         )
 
 
@@ -103,7 +106,7 @@ class Tolerances:
         """Check the text of a file; ``source`` names it in errors."""
         try:
             content = tomllib.loads(text)
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             msg = f"{source}: is no TOML: {error}"
             raise ToleranceError(msg) from error
         _require_keys(source, "the top level", content, ("default", "rule"))
@@ -144,11 +147,7 @@ def short_device_name(name: str) -> str:
     words = [word for word in name.split() if word not in ("NVIDIA", "GeForce")]
     stripped = " ".join(words)
     return next(
-        (
-            known
-            for known in sorted(KNOWN_DEVICES, key=len, reverse=True)
-            if stripped == known or stripped.startswith((f"{known} ", f"{known}-"))
-        ),
+        (known for known in KNOWN_DEVICES if stripped == known or stripped.startswith((f"{known} ", f"{known}-"))),
         stripped,
     )
 
@@ -182,9 +181,7 @@ def _rule(source: str, number: int, table: Mapping[str, Any], vocabulary: Vocabu
 
 def _rtol(source: str, where: str, value: object) -> float:
     allowed = "a number of at least 0 (0.1 is 10 %)"
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        _refuse(source, where, value, allowed)
-    if not math.isfinite(value) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= sys.float_info.max:
         _refuse(source, where, value, allowed)
     return float(value)
 

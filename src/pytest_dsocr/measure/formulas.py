@@ -66,8 +66,8 @@ def parse_formulas(lines: Iterable[str], source: str) -> dict[str, Callable[...,
 def _import(module: str, function: str, source: str, line: str) -> Callable[..., int]:
     try:
         formula = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        msg = f"{source}: got {line!r}: {error}"
+    except Exception as error:  # a user's module may raise anything while it is imported
+        msg = f"{source}: got {line!r}: {type(error).__name__}: {error}"
         raise OptionError(msg) from error
     if not callable(formula):
         msg = f"{source}: got {line!r}: {module}:{function} is no function"

@@ -35,6 +35,7 @@ def resolve_op(name: str) -> Any:
 
 
 def _storage(tensor: torch.Tensor) -> int:
+    """Tell storages apart; an address is used again only once nothing holds a weak reference to it."""
     return int(StorageWeakRef(tensor.untyped_storage()).cdata)
 
 
@@ -55,7 +56,7 @@ class Watch(TorchDispatchMode):
         self.calls: list[Call] = []
         self._counter = counter
         self._uncounted: Counter[tuple[str, str]] = Counter()
-        self._unwritten: dict[int, str] = {}
+        self._unwritten: dict[int, tuple[StorageWeakRef, str]] = {}
         self._unseen: Counter[str] = Counter()
 
     def __torch_dispatch__(
@@ -79,8 +80,7 @@ class Watch(TorchDispatchMode):
     def finish(self, result: Any) -> None:
         """Look at what the run returned."""
         for tensor in _tensors(result):
-            if _storage(tensor) in self._unwritten:
-                self._unseen[self._unwritten[_storage(tensor)]] += 1
+            self._note_if_unwritten(tensor)
 
     def problem(self) -> str:
         """Name what could not be counted; empty if all could."""
@@ -114,7 +114,8 @@ class Watch(TorchDispatchMode):
 
     def _follow_memory(self, func: Any, name: str, module: str, args: Any, kwargs: Any, out: Any) -> None:
         if _ALLOCATES.fullmatch(name.partition("::")[2]):
-            self._unwritten.update((_storage(tensor), module) for tensor in _tensors(out) if tensor.numel())
+            for tensor in _tensors(out):
+                self._unwritten[_storage(tensor)] = (StorageWeakRef(tensor.untyped_storage()), module)
             return
         schema = func._schema  # noqa: SLF001 - the only place that says what an op writes
         if any(value.alias_info and not value.alias_info.is_write for value in schema.returns):
@@ -124,10 +125,15 @@ class Watch(TorchDispatchMode):
             for tensor in _tensors(value):
                 if argument.alias_info and argument.alias_info.is_write:
                     written.add(_storage(tensor))
-                elif _storage(tensor) in self._unwritten and tensor.numel():
-                    self._unseen[self._unwritten[_storage(tensor)]] += 1
+                else:
+                    self._note_if_unwritten(tensor)
         for storage in written | {_storage(tensor) for tensor in _tensors(out)}:
             self._unwritten.pop(storage, None)
+
+    def _note_if_unwritten(self, tensor: torch.Tensor) -> None:
+        if tensor.numel() and _storage(tensor) in self._unwritten:
+            _, module = self._unwritten[_storage(tensor)]
+            self._unseen[module] += 1
 
 
 def _named(schema: Any, kwargs: dict[str, Any]) -> list[tuple[Any, Any]]:

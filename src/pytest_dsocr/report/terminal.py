@@ -78,7 +78,7 @@ def _wide(rows: Sequence[Row], labels: Mapping[str, str], width: int) -> list[Li
     headers = ["group", "layer", "case", "metric", "predicted", "measured", "difference", "allowed", "verdict"]
     cells = [
         [
-            *printable(row.layer).split(".", 1),
+            *_group_and_class(row),
             printable(row.case),
             labels.get(row.metric, row.metric),
             figure(row.predicted),
@@ -137,6 +137,11 @@ def _not_run(results: Results, width: int) -> list[Line]:
         lines.append(Line(f"  {shorten(printable(one.test), width - 2)}", "yellow"))
         lines.append(Line(f"    {shorten(printable(one.reason), width - 4)}", "yellow"))
     return lines
+
+
+def _group_and_class(row: Row) -> tuple[str, str]:
+    group, _, name = printable(row.layer).rpartition(".")
+    return group, name
 
 
 def _align(letters: str) -> tuple[str, ...]:

@@ -1,0 +1,154 @@
+"""What a failed comparison says."""
+
+import pytest
+
+from dsocr_cost import Op
+from dsocr_cost.kernels import bmm, linear
+from pytest_dsocr import Call, Verdict
+from pytest_dsocr.report.failure import MAX_TERMS, failure_text
+
+REASON = "the difference is larger than the rule allows"
+
+
+@pytest.fixture
+def failed(make_row):
+    def make(**given):
+        fields = {
+            "predicted": 1100,
+            "measured": 1000,
+            "difference": 100,
+            "relative_difference": 0.1,
+            "rtol": 0.05,
+            "rule": "rule 2",
+            "because": "clocks drift",
+            "verdict": Verdict.FAIL,
+            "reason": REASON,
+        }
+        return make_row(**{**fields, **given})
+
+    return make
+
+
+def call(flops, op="aten::mm", module="proj", shapes=((2, 3), (3, 4))):
+    return Call(op, module, shapes, flops)
+
+
+def text(row, ops=(), calls=()):
+    return failure_text(row, "tensor FLOPs", ops, calls)
+
+
+def terms(ops, calls, failed):
+    """Write the table of terms, and return its lines below the heading and the rule."""
+    written = text(failed(), ops, calls).splitlines()
+    start = next(index for index, line in enumerate(written) if line.startswith("---"))
+    return written[start + 1 :]
+
+
+def test_it_says_what_was_compared_both_figures_the_rule_and_why(failed):
+    assert text(failed()).splitlines() == [
+        "vision.Attention, 1024 view, tensor FLOPs: fail, +10.000%",
+        "  predicted   1,100",
+        "  measured    1,000",
+        "  difference  +100, +10.000% of the measured",
+        "  allowed     0.05 of the measured, by rule 2 (clocks drift)",
+        f"  reason      {REASON}",
+        "  at          batch=1, height=64, width=64",
+        "  measured on meta, bfloat16, sdpa attention, transformers",
+    ]
+
+
+def test_a_prediction_below_the_measurement_has_a_minus(failed):
+    written = text(failed(predicted=900, difference=-100, relative_difference=-0.1))
+    assert "fail, -10.000%" in written
+    assert "difference  -100, -10.000% of the measured" in written
+
+
+def test_a_measurement_of_nothing_has_no_percentage(failed):
+    written = text(failed(measured=0, difference=1100, relative_difference=None, verdict=Verdict.ERROR))
+    assert written.startswith("vision.Attention, 1024 view, tensor FLOPs: error\n")
+    assert "difference  +1,100\n" in written
+
+
+def test_a_default_without_a_reason_has_no_brackets(failed):
+    assert "  allowed     0 of the measured, by [default] params\n" in text(
+        failed(rtol=0.0, rule="[default] params", because="")
+    )
+
+
+def test_a_case_without_sizes_says_so(failed):
+    assert "  at          no sizes\n" in text(failed(sizes={}))
+
+
+def test_without_ops_and_calls_there_is_no_table(failed):
+    assert "!=" not in text(failed())
+
+
+@pytest.mark.parametrize("field", ["layer", "case", "because", "reason"])
+def test_names_cannot_move_the_cursor(failed, field):
+    written = text(failed(**{field: "a\x1b[2Jb"}))
+    assert "a\\x1b[2Jb" in written
+    assert "\x1b" not in written
+
+
+def test_the_wrong_term_is_marked_with_its_sizes_on_both_sides(failed):
+    ops = [linear("qkv", 4, 2, 6), bmm("scores", 2, 4, 4, 3), linear("proj", 4, 2, 2)]
+    calls = [call(96, module="attn.qkv"), call(999, "aten::bmm", "attn", ((2, 4, 3), (2, 3, 4))), call(32)]
+    assert [" ".join(line.split()) for line in terms(ops, calls, failed)] == [
+        "qkv linear 1 x 4 x 6 x 2 96 = 96 aten::mm 2x3 @ 3x4 attn.qkv",
+        "scores bmm 2 x 4 x 4 x 3 192 != 999 aten::bmm 2x4x3 @ 2x3x4 attn",
+        "proj linear 1 x 4 x 2 x 2 32 = 32 aten::mm 2x3 @ 3x4 proj",
+    ]
+
+
+def test_a_term_that_was_not_counted_stands_alone(failed):
+    (line,) = terms([linear("proj", 4, 2, 2)], [], failed)
+    assert " ".join(line.split()) == "proj linear 1 x 4 x 2 x 2 32 !="
+
+
+def test_a_term_that_was_not_predicted_stands_alone(failed):
+    ops = [linear("proj", 4, 2, 2)]
+    _, line = terms(ops, [call(32), call(7)], failed)
+    assert " ".join(line.split()) == "!= 7 aten::mm 2x3 @ 3x4 proj"
+
+
+def test_a_fused_op_stands_beside_the_two_calls_that_it_is(failed):
+    lines = terms([Op("sdpa", "attention", 30)], [call(10, "aten::bmm"), call(20, "aten::bmm")], failed)
+    assert [" ".join(line.split()) for line in lines] == [
+        "sdpa attention 30 = 10 aten::bmm 2x3 @ 3x4 proj",
+        "= 20 aten::bmm 2x3 @ 3x4 proj",
+    ]
+
+
+def test_without_ops_it_says_what_was_counted(failed):
+    lines = terms(
+        [], [call(6, "parameter", "proj.weight", ((2, 3),)), call(2, "parameter", "proj.bias", ((2,),))], failed
+    )
+    assert [" ".join(line.split()) for line in lines] == ["proj.weight parameter 2x3 6", "proj.bias parameter 2 2"]
+
+
+def test_a_long_run_of_agreeing_terms_is_folded(failed):
+    ops = [linear(f"layers.{index}", index + 1, 2, 2) for index in range(10)]
+    calls = [call(op.tensor_flops) for op in ops]
+    calls[6] = call(1)
+    lines = terms(ops, calls, failed)
+    assert lines[0].strip() == "... 6 terms agree"
+    assert lines[1].split()[0] == "layers.6"
+    assert "!=" in lines[1]
+    assert lines[2].strip() == "... 3 terms agree"
+
+
+def test_two_agreeing_terms_are_not_folded(failed):
+    ops = [linear("a", 1, 2, 2), linear("b", 2, 2, 2)]
+    assert [line.split()[0] for line in terms(ops, [call(8), call(16)], failed)] == ["a", "b"]
+
+
+def test_a_long_table_is_cut_and_says_by_how_much(failed):
+    ops = [linear(f"layers.{index}", 1, 2, 2) for index in range(MAX_TERMS + 5)]
+    lines = terms(ops, [], failed)
+    assert lines[-2].split()[0] == f"layers.{MAX_TERMS - 1}"
+    assert lines[-1] == "... and 5 more"
+
+
+def test_names_of_ops_and_of_modules_cannot_move_the_cursor(failed):
+    written = text(failed(), [linear("a\x1b[2J", 1, 2, 2)], [call(1, module="b\x1b[2J")])
+    assert "\x1b" not in written

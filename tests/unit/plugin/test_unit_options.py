@@ -1,0 +1,134 @@
+"""Options: command line over ini over built-in defaults."""
+
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from pytest_dsocr import OptionError
+from pytest_dsocr.options import Options
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Read options from a command line and an ini file, both given as dictionaries.
+
+    pytest was started in ``started``, the ini file stands in ``project/ini``, the rootdir is ``project``.
+    """
+
+    def read(command_line=None, ini=None):
+        given, written = command_line or {}, {"dsocr_flop_formulas": [], "dsocr_require": [], **(ini or {})}
+        (tmp_path / "project").mkdir(exist_ok=True)
+        config = SimpleNamespace(
+            getoption=given.get,
+            getini=written.get,
+            rootpath=tmp_path / "project",
+            inipath=tmp_path / "project/ini/pytest.ini",
+            invocation_params=SimpleNamespace(dir=tmp_path / "started"),
+        )
+        return Options.from_pytest_config(config)
+
+    return read
+
+
+def test_the_defaults_measure_transformers_on_meta(read):
+    assert read() == Options(
+        tolerances=None,
+        device="meta",
+        dtype="bfloat16",
+        attention="sdpa",
+        reference="transformers",
+        config=None,
+        json=None,
+        require=(),
+        flop_formulas=(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "on_the_line", "in_the_file"),
+    [
+        ("device", "cpu", "cuda"),
+        ("dtype", "float32", "float16"),
+        ("attention", "eager", "flash"),
+        ("reference", "mine", "yours"),
+    ],
+    ids=["device", "dtype", "attention", "reference"],
+)
+def test_the_command_line_stands_over_the_ini_file(read, name, on_the_line, in_the_file):
+    key = f"dsocr_{name}"
+    assert getattr(read({key: on_the_line}, {key: in_the_file}), name) == on_the_line
+    assert getattr(read({}, {key: in_the_file}), name) == in_the_file
+
+
+@pytest.mark.parametrize("name", ["tolerances", "config", "json"])
+def test_a_path_starts_from_where_it_was_written(read, tmp_path, name):
+    key = f"dsocr_{name}"
+    assert getattr(read({key: "a/b"}, {key: "c"}), name) == tmp_path / "started/a/b"
+    assert getattr(read({}, {key: "a/b"}), name) == tmp_path / "project/ini/a/b"
+    assert getattr(read({key: "/a/b"}), name) == Path("/a/b")
+
+
+def test_a_path_may_start_at_home(read, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert read({"dsocr_json": "~/rows.json"}).json == Path("/home/someone/rows.json")
+
+
+def test_tolerances_of_the_project_are_found(read, tmp_path):
+    usual = tmp_path / "project/tolerances.toml"
+    usual.parent.mkdir()
+    usual.touch()
+    assert read().tolerances == usual
+    assert read({"dsocr_tolerances": "other.toml"}).tolerances == tmp_path / "started/other.toml"
+
+
+@pytest.mark.parametrize("device", ["meta", "cpu", "auto", "cuda", "cuda:0", "cuda:12"])
+def test_a_device_is_taken_as_it_is_written(read, device):
+    assert read({"dsocr_device": device}).device == device
+
+
+@pytest.mark.parametrize(
+    ("written", "dtype"),
+    [
+        ("bf16", "bfloat16"),
+        ("bfloat16", "bfloat16"),
+        ("fp16", "float16"),
+        ("float16", "float16"),
+        ("fp32", "float32"),
+        ("float32", "float32"),
+    ],
+)
+def test_a_dtype_has_a_short_name(read, written, dtype):
+    assert read({"dsocr_dtype": written}).dtype == dtype
+
+
+@pytest.mark.parametrize(
+    ("name", "got", "allowed"),
+    [
+        ("device", "gpu", "meta, cpu, cuda, cuda:N, auto"),
+        ("device", "cuda:", "meta, cpu, cuda, cuda:N, auto"),
+        ("device", "cuda:-1", "meta, cpu, cuda, cuda:N, auto"),
+        ("device", "cpu\n", "meta, cpu, cuda, cuda:N, auto"),
+        ("device", "", "meta, cpu, cuda, cuda:N, auto"),
+        ("dtype", "int8", "bfloat16, float16, float32"),
+        ("attention", "flash_attention_2", "eager, sdpa, flash"),
+    ],
+    ids=["device", "no number", "negative number", "newline", "nothing", "dtype", "attention"],
+)
+def test_another_value_is_refused_with_what_is_allowed(read, name, got, allowed):
+    message = f"--dsocr-{name} (ini: dsocr_{name}): got {got!r}, allowed are {allowed}"
+    with pytest.raises(OptionError, match=f"^{re.escape(message)}$"):
+        read({f"dsocr_{name}": got})
+    if got:
+        with pytest.raises(OptionError, match=f"^{re.escape(message)}$"):
+            read({}, {f"dsocr_{name}": got})
+
+
+def test_requirements_of_the_command_line_replace_those_of_the_ini_file(read):
+    assert read({"dsocr_require": ["gpu"]}, {"dsocr_require": ["all", "flops"]}).require == ("gpu",)
+    assert read({}, {"dsocr_require": ["all", "flops"]}).require == ("all", "flops")
+
+
+def test_formulas_come_from_the_ini_file(read):
+    assert read({}, {"dsocr_flop_formulas": ["mine::mm = 0"]}).flop_formulas == ("mine::mm = 0",)
