@@ -141,6 +141,9 @@ class DecoderConfig:
         _require_divides(
             "num_key_value_heads", self.num_key_value_heads, "num_attention_heads", self.num_attention_heads
         )
+        if self.first_k_dense_replace > self.num_hidden_layers:
+            msg = f"first_k_dense_replace: got {self.first_k_dense_replace}, allowed is 0 to {self.num_hidden_layers}"
+            raise ConfigError(msg)
         if self.num_experts_per_tok > self.n_routed_experts:
             msg = f"num_experts_per_tok: got {self.num_experts_per_tok}, allowed is 1 to {self.n_routed_experts}"
             raise ConfigError(msg)
@@ -182,7 +185,7 @@ class DeepseekOCRConfig:
 
     @classmethod
     def from_hf(cls, source: str | os.PathLike[str] | Mapping[str, object]) -> DeepseekOCRConfig:
-        """Read the config.json that is published with the model: a file, or its parsed content.
+        """Read the config.json that is published with DeepSeek-OCR (v1): a file, or its parsed content.
 
         Sizes that the published code holds as constants (SAM's window and neck, CLIP's feed-forward) keep them.
 
@@ -194,6 +197,7 @@ class DeepseekOCRConfig:
         vision, language, projector = (root.section(f"{part}_config") for part in ("vision", "language", "projector"))
         sam, clip = vision.section("width", "sam_vit_b"), vision.section("width", "clip-l-14-224")
         language.one_of("use_mla", (False,), default=False)
+        language.one_of("moe_layer_freq", (1,), default=1)
         with _located(sam):
             sam_config = SamConfig(
                 image_size=vision.integer("image_size"),

@@ -55,7 +55,7 @@ class Collector:
             self._rows[report.nodeid] = rows
         if report.outcome != "passed":
             self._reasons.setdefault(report.nodeid, _reason(report))
-        if report.outcome == "skipped":
+        if report.outcome == "skipped" and not hasattr(report, "wasxfail"):
             self._skipped.add(report.nodeid)
         if report.when == CRASHED:
             self.expect([report.nodeid])
@@ -76,6 +76,6 @@ def _reason(report: pytest.TestReport) -> str:
     longrepr: Any = report.longrepr
     if report.outcome == "skipped" and isinstance(longrepr, tuple):
         return str(longrepr[2]).removeprefix("Skipped: ")
-    lines = str(longrepr).strip().splitlines()
-    errors = [line.removeprefix("E").strip() for line in lines if line.startswith("E ")]
-    return f"failed before it compared anything: {[*errors, *lines[-1:], 'without a word'][0]}"
+    crash = getattr(longrepr, "reprcrash", None)
+    lines = str(crash.message if crash else longrepr).strip().splitlines() or ["without a word"]
+    return f"failed before it compared anything: {lines[0 if crash else -1]}"

@@ -47,7 +47,9 @@ def judge(predicted: float, measured: float, rtol: float, *, spread: float | Non
     if measured == 0 and predicted != 0:
         return Judgement(Verdict.ERROR, "measured 0 although the prediction is not: the measurement saw nothing")
     if spread is not None and not spread <= rtol:
-        return Judgement(Verdict.INCONCLUSIVE, f"the measurement's spread of {spread:.1%} is wider than {rtol:.1%}")
+        return Judgement(
+            Verdict.INCONCLUSIVE, f"the measurement's spread of {100 * spread:.3g}% is wider than {100 * rtol:.3g}%"
+        )
     if predicted == measured or abs(predicted - measured) <= rtol * measured:
         return Judgement(Verdict.PASS)
     return Judgement(Verdict.FAIL, "the difference is larger than the rule allows")

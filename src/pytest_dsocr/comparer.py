@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,25 +14,35 @@ from dsocr_cost.layers import layer_name
 
 from .compare import Verdict, judge
 from .errors import MeasurementError, NotSupportedError, OptionError
-from .measure.device import device_names, fingerprint
+from .measure.device import device_names, fingerprint, placement
 from .measure.measurement import Subject
 from .report.failure import failure_text
 from .results import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Collection, Mapping
 
     from .case import Case
     from .measure.measurement import Measurement, Measurer
     from .metrics import Prediction
     from .options import Options
     from .registry import Registry
-    from .results import Device
     from .tolerances import Tolerances
 
-__all__ = ["Bench", "Comparer"]
+__all__ = ["Bench", "Comparer", "Origin"]
 
 USER = "user"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Whose module a row is about, and what it is made of: the part of the row's key that the layer does not know."""
+
+    model: str
+    implementation: str
+    attention: str
+    dtype: str
+    device: str
 
 
 class Bench:
@@ -41,11 +53,7 @@ class Bench:
         self.registry = registry
         self.tolerances = tolerances
         self.device = device
-
-    @cached_property
-    def fingerprint(self) -> Device:
-        """The device as rows name it."""
-        return fingerprint(self.device)
+        self.fingerprint = functools.cache(fingerprint)
 
     @cached_property
     def config(self) -> DeepseekOCRConfig:
@@ -54,11 +62,15 @@ class Bench:
 
 
 class Comparer:
-    """Compares predictions with measurements for one test."""
+    """Compares predictions with measurements for one test.
 
-    def __init__(self, bench: Bench, test: str, rows: list[Row]) -> None:
+    ``families`` are the metric families that the test is marked with: where there are any, it compares no other.
+    """
+
+    def __init__(self, bench: Bench, test: str, families: Collection[str], rows: list[Row]) -> None:
         self._bench = bench
         self._test = test
+        self._families = families
         self._rows = rows
 
     @property
@@ -83,18 +95,20 @@ class Comparer:
         *,
         metric: str = "tensor_flops",
         module: Any = None,
-        inputs: Sequence[Any] | Callable[[], Sequence[Any]] = (),
+        inputs: Any = (),
+        kwargs: Mapping[str, Any] | None = None,
         name: str | None = None,
     ) -> Row:
         """Hold what ``layer`` predicts at ``case`` against what its module does; the test fails unless they agree.
 
         Args:
             layer: a layer of :mod:`dsocr_cost.layers`, an object like one (``ops(**sizes, execution=...)`` and
-                ``params``), or any callable that takes the case's sizes and returns ops or a figure.
+                ``params``), a callable that takes the case's sizes and returns ops or a figure, or a figure.
             case: its name and sizes.
             metric: what is compared, ``tensor_flops`` or ``params``, or the metric of a measurer of your own.
             module: what is measured, a module or any callable; by default the one that the reference builds.
-            inputs: what the module is called with, or a function that makes it anew for each run.
+            inputs: what the module is called with, a tensor or several, or a function that makes them for each run.
+            kwargs: what it is called with by name.
             name: how tables and rows name the layer; by default the class or function, ``group.ClassName``.
 
         Returns:
@@ -104,78 +118,86 @@ class Comparer:
             pytest.fail.Exception: predicted and measured are further apart than the rule allows, or the measurement
                 cannot be trusted. The message names layer, case, metric, both figures, the rule, and the terms.
             pytest.skip.Exception: it cannot be measured here; the run lists it as *not run*, with the reason.
+            DsocrError: what was asked for cannot be: an unknown metric, sizes that the layer does not take, a layer
+                that no reference builds.
         """
-        measurer = self._measurer(metric)
-        subject, model, implementation = self._subject(layer, case, module, inputs)
+        __tracebackhide__ = True
+        measurer, name = self._measurer(metric), name or _name(layer)
         try:
-            prediction = measurer.metric.predict(layer, case, subject.execution or self._execution(implementation))
-        except TypeError as error:
-            msg = f"{name or _name(layer)} cannot be priced at {case!r}: {error}"
-            raise SizeError(msg) from error
-        measurement = self._measure(measurer, subject)
-        row = self._judge(name or _name(layer), case, measurer, model, implementation, prediction, measurement)
+            subject, origin = self._subject(layer, case, module, inputs, kwargs or {})
+            execution = subject.execution or self._execution(origin)
+            prediction = self._predict(measurer, layer, case, execution, name)
+            measurement = measurer.measure(subject, device=origin.device)
+        except NotSupportedError as error:
+            pytest.skip(str(error))
+        row = self._judge(name, case, measurer, origin, prediction, measurement)
         self._rows.append(row)
         if row.verdict is not Verdict.PASS:
             pytest.fail(failure_text(row, measurer.metric.label, prediction.ops, measurement.calls), pytrace=False)
         return row
 
     def _measurer(self, metric: str) -> Measurer:
+        __tracebackhide__ = True
         measurers = self._bench.registry.measurers
         if metric not in measurers:
             msg = f"metric: got {metric!r}, allowed are {', '.join(measurers)}"
             raise OptionError(msg)
+        family = measurers[metric].metric.family
+        if self._families and family not in self._families:
+            msg = f"metric: got {metric!r} of the family {family}, allowed are those the test is marked with"
+            raise OptionError(f"{msg} ({', '.join(self._families)})")
         return measurers[metric]
 
     def _subject(
-        self, layer: Any, case: Case, module: Any, inputs: Sequence[Any] | Callable[[], Sequence[Any]]
-    ) -> tuple[Subject, str, str]:
-        """Take the user's module, or have the reference build one; say whose model and implementation it is."""
+        self, layer: Any, case: Case, module: Any, inputs: Any, kwargs: Mapping[str, Any]
+    ) -> tuple[Subject, Origin]:
+        """Take the user's module, or have the reference build one; say what it is."""
+        __tracebackhide__ = True
         options = self._bench.options
         if module is not None:
-            make = inputs if callable(inputs) else lambda: inputs
-            return Subject(module, lambda: (tuple(make()), {})), USER, USER
+            device, dtype = placement(module, inputs, (self.device, options.dtype))
+            subject = Subject(module, lambda: (_arguments(inputs), dict(kwargs)))
+            return subject, Origin(USER, USER, attention="", dtype=dtype, device=device)
         reference = self._bench.registry.reference_for(layer, options.reference)
         if reference is None:
-            pytest.skip(f"no reference builds {_name(layer)}: give a module, or a reference by hook")
-        try:
-            subject = reference.subject(
-                layer, case, device=self.device, dtype=options.dtype, attention=options.attention
-            )
-        except NotSupportedError as error:
-            pytest.skip(str(error))
-        return subject, reference.model, reference.implementation
+            msg = f"no reference builds {_name(layer)}: give a module, or a reference by hook"
+            raise OptionError(msg)
+        subject = reference.subject(layer, case, device=self.device, dtype=options.dtype, attention=options.attention)
+        return subject, Origin(reference.model, reference.implementation, options.attention, options.dtype, self.device)
 
-    def _execution(self, implementation: str) -> Execution:
+    def _execution(self, origin: Origin) -> Execution:
         """Predict what runs here; what a user's own layer makes of it is its own affair."""
-        known = (name for name in IMPLEMENTATIONS if name == implementation)
+        known = (name for name in IMPLEMENTATIONS if name == origin.implementation)
         return Execution(next(known, "transformers"), self._bench.options.attention)
 
-    def _measure(self, measurer: Measurer, subject: Subject) -> Measurement:
+    def _predict(self, measurer: Measurer, layer: Any, case: Case, execution: Execution, name: str) -> Prediction:
+        __tracebackhide__ = True
         try:
-            return measurer.measure(subject, device=self.device)
-        except NotSupportedError as error:
-            pytest.skip(str(error))
+            return measurer.metric.predict(layer, case, execution)
+        except TypeError as error:
+            msg = f"{name} cannot be priced at {case!r}: {error}"
+            raise SizeError(msg) from error
 
     def _judge(
         self,
         layer: str,
         case: Case,
         measurer: Measurer,
-        model: str,
-        implementation: str,
+        origin: Origin,
         prediction: Prediction,
         measurement: Measurement,
     ) -> Row:
-        device, metric = self._bench.fingerprint, measurer.metric.name
+        device, metric = self._bench.fingerprint(origin.device), measurer.metric.name
         rule = self._bench.tolerances.rule_for(layer=layer, case=case.name, devices=device_names(device), metric=metric)
         predicted = _number("predicted", prediction.value)
         measured = _number("measured", measurement.value)
         judgement = judge(predicted, measured, rule.rtol, spread=measurement.spread)
+        problem = measurement.problem or ("a size is 0: nothing was measured" if 0 in case.sizes.values() else "")
         return Row(
-            model=model,
-            implementation=implementation,
-            attention=self._bench.options.attention,
-            dtype=self._bench.options.dtype,
+            model=origin.model,
+            implementation=origin.implementation,
+            attention=origin.attention,
+            dtype=origin.dtype,
             layer=layer,
             case=case.name,
             metric=metric,
@@ -189,10 +211,16 @@ class Comparer:
             rtol=rule.rtol,
             rule=rule.origin,
             because=rule.because,
-            verdict=Verdict.ERROR if measurement.problem else judgement.verdict,
-            reason=measurement.problem or judgement.reason,
+            verdict=Verdict.ERROR if problem else judgement.verdict,
+            reason=problem or judgement.reason,
             test=self._test,
         )
+
+
+def _arguments(inputs: Any) -> tuple[Any, ...]:
+    """Make the positional arguments of one run: a tensor alone is one of them."""
+    made = inputs() if callable(inputs) else inputs
+    return (made,) if hasattr(made, "shape") else tuple(made)
 
 
 def _number(name: str, value: Any) -> Any:

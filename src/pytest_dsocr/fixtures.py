@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .metrics import FAMILIES
 from .state import ROWS, run_of
 
 if TYPE_CHECKING:
@@ -23,4 +24,5 @@ def dsocr(request: pytest.FixtureRequest) -> Comparer:
     from .comparer import Comparer
 
     rows = request.node.stash.setdefault(ROWS, [])
-    return Comparer(run_of(request.config).bench, request.node.nodeid, rows)
+    families = [mark.name for mark in request.node.iter_markers() if mark.name in FAMILIES]
+    return Comparer(run_of(request.config).bench, request.node.nodeid, families, rows)

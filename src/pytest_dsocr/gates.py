@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from .compare import Verdict
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from .results import Results, Row
     from .tolerances import Tolerances
 
-__all__ = ["unmet_requirements", "unused_rules"]
+__all__ = ["repeated_keys", "unmet_requirements", "unused_rules"]
 
 
 def unmet_requirements(results: Results, required: Collection[str], families: Mapping[str, str]) -> list[str]:
@@ -49,4 +50,15 @@ def unused_rules(results: Results, tolerances: Tolerances, device_names: Collect
         f"{tolerances.source}: {rule.origin} ({', '.join(f'{key} = {name}' for key, name in rule.names.items())}) "
         "judged no row: remove it, or correct its names"
         for rule in tolerances.unused(used, device_names)
+    ]
+
+
+def repeated_keys(results: Results) -> list[str]:
+    """List, as sentences, the rows that another row's key makes ambiguous."""
+    counts = Counter(row.key for row in results.rows)
+    repeated = {row.key: row for row in results.rows if counts[row.key] > 1}
+    return [
+        f"{counts[key]} comparisons of {row.layer}, {row.case}, {row.metric} have the same key, one of them in "
+        f"{row.test}: give the cases, or the layers, different names"
+        for key, row in repeated.items()
     ]

@@ -39,7 +39,6 @@ class Metric:
 
     ``name`` is its key in tolerances and rows, ``label`` what tables say, ``family`` one of :data:`FAMILIES`.
     ``predict`` takes a layer, a case and an execution. ``tolerance`` holds where no tolerance file names the metric.
-    ``exact`` metrics are integers and differ in either direction.
     """
 
     name: str
@@ -50,7 +49,9 @@ class Metric:
 
 
 def _predict_tensor_flops(layer: Any, case: Case, execution: Execution) -> Prediction:
-    """Sum a layer's ops; a plain callable returns ops or, if it has nothing finer, the figure itself."""
+    """Sum a layer's ops; a plain callable returns ops or, if it has nothing finer, the figure; or it is the figure."""
+    if isinstance(layer, int | float):
+        return Prediction(layer)
     made = layer.ops(**case.sizes, execution=execution) if hasattr(layer, "ops") else layer(**case.sizes)
     if isinstance(made, Iterable):
         ops = tuple(made)
@@ -59,8 +60,10 @@ def _predict_tensor_flops(layer: Any, case: Case, execution: Execution) -> Predi
 
 
 def _predict_params(layer: Any, case: Case, execution: Execution) -> Prediction:
-    """Take a layer's ``params``, or what a plain callable returns."""
+    """Take a layer's ``params``, what a plain callable returns, or the figure."""
     del execution
+    if isinstance(layer, int | float):
+        return Prediction(layer)
     return Prediction(layer.params if hasattr(layer, "params") else layer(**case.sizes))
 
 

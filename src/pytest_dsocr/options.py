@@ -12,7 +12,7 @@ from dsocr_cost.execution import ATTENTIONS, AttentionName
 from .errors import OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     import pytest
 
@@ -32,7 +32,7 @@ _HELP = {
 }
 _REQUIRE_HELP = (
     "make the run red if WHAT did not run: all, gpu, a metric family (flops), a metric (tensor_flops) or a layer "
-    "(vision.Attention); may be given more than once"
+    "(vision.Attention); several with commas, or given more than once"
 )
 
 
@@ -97,7 +97,7 @@ class Options:
             reference=_text(config, "reference", "transformers"),
             config=_path(config, "config"),
             json=_path(config, "json"),
-            require=tuple(config.getoption("dsocr_require") or config.getini("dsocr_require")),
+            require=_words(config.getoption("dsocr_require") or config.getini("dsocr_require")),
             flop_formulas=tuple(config.getini("dsocr_flop_formulas")),
         )
 
@@ -105,6 +105,10 @@ class Options:
 def _text(config: pytest.Config, name: str, default: str) -> str:
     given: Any = config.getoption(f"dsocr_{name}")
     return str(given if given is not None else config.getini(f"dsocr_{name}") or default)
+
+
+def _words(given: Iterable[str]) -> tuple[str, ...]:
+    return tuple(word.strip() for text in given for word in text.split(",") if word.strip())
 
 
 def _path(config: pytest.Config, name: str) -> Path | None:

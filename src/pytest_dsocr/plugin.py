@@ -10,6 +10,7 @@ from dsocr_cost import DsocrError
 
 from . import hookspec
 from .collector import attach
+from .compare import Verdict
 from .fixtures import dsocr
 from .markers import MARKERS, bad_marks, missing_gpu
 from .options import Options, add_options
@@ -126,6 +127,10 @@ def pytest_runtest_makereport(
     if call.when == "call" and report.outcome == "passed" and not rows:
         report.outcome = "failed"
         report.longrepr = "asked for the fixture dsocr and compared nothing: a measurement of nothing is never a pass"
+    caught = [row for row in rows if row.verdict is not Verdict.PASS]
+    if call.when == "call" and report.outcome == "passed" and caught and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"caught a comparison that came to {caught[0].verdict}: {caught[0].reason}"
     run = run_of(item.config)
     expected = [] if run.announced else [other.nodeid for other in item.session.items if _compares(other)]
     run.announced = True

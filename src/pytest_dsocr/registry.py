@@ -93,13 +93,13 @@ class Registry:
     def reference_for(self, layer: object, asked: str) -> Reference | None:
         """Find who builds a layer: the reference that was asked for, else the first that can."""
         able = (self.references[asked], *self.references.values())
-        return next((reference for reference in able if type(layer) in reference.layers), None)
+        return next((one for one in able if any(kind in one.layers for kind in type(layer).__mro__)), None)
 
     def _require(self, options: Options) -> None:
         if options.reference not in self.references:
             msg = f"--dsocr-reference: got {options.reference!r}, allowed are {', '.join(self.references)}"
             raise OptionError(msg)
-        allowed = ("all", "gpu", *FAMILIES, *self.measurers, *self.layers)
+        allowed = dict.fromkeys(("all", "gpu", *FAMILIES, *self.measurers, *self.layers))
         for what in options.require:
             if what not in allowed:
                 msg = f"--dsocr-require: got {what!r}, allowed are {', '.join(allowed)}"

@@ -111,11 +111,12 @@ class Run:
 
     def finish(self) -> None:
         """Close the books, write the rows, and note what makes the run red although no test failed."""
-        from .gates import unmet_requirements, unused_rules
+        from .gates import repeated_keys, unmet_requirements, unused_rules
         from .measure.device import device_names
         from .results import write_text_atomically
 
         self.results = self.collector.results(self.environment(), stopped=STOPPED)
+        self.complaints += repeated_keys(self.results)
         if self.options.require:
             families = {metric.name: metric.family for metric in self.registry.metrics}
             self.complaints += unmet_requirements(self.results, self.options.require, families)

@@ -204,6 +204,8 @@ def _require_keys(source: str, where: str, table: Mapping[str, object], allowed:
 
 
 def _require_known(source: str, where: str, key: str, name: str, allowed: Collection[str]) -> None:
+    if key == "layer" and name.startswith("user."):
+        return  # what a test names itself; a misspelt one judges no row, which a full run tells
     if name not in allowed:
         msg = f"{source}: {where}: unknown {key} {name!r}, allowed are {', '.join(sorted(allowed))}"
         raise ToleranceError(msg)

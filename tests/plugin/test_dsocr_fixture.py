@@ -43,7 +43,7 @@ def test_a_failure_says_what_by_how_much_and_by_which_rule(project):
             "*allowed *default tensor_flops*",
             "*reason *difference*",
             "*tokens=4*",
-            "*meta, bfloat16, sdpa attention*",
+            "*meta, float32, user*",
             "*aten::addmm*",
             "*dsocr: 1 fail*",
         ]
@@ -232,14 +232,14 @@ def test_misuse_is_told_in_a_sentence(project):
         """
     )
     result = project.run("--dsocr-json=rows.json")
-    result.assert_outcomes(failed=4, skipped=1)
+    result.assert_outcomes(failed=5)
     result.stdout.fnmatch_lines(
         [
             "*metric: got 'speed', allowed are *tensor_flops*",
             "*user.linear cannot be priced at Case('no tokens', rows=4)*'rows'*",
+            "*no reference builds user.linear: give a module*",
             "*predicted is nan, allowed is a finite number*",
             "*params: got *function*allowed is a torch.nn.Module*",
-            "*no reference builds user.linear: give a module*",
         ],
         consecutive=False,
     )
@@ -285,14 +285,14 @@ def test_a_comparison_that_is_skipped_after_another_is_listed_too(project):
         """
         def test_two(dsocr):
             dsocr.compare(linear, FOUR, module=LINEAR, inputs=X)
-            dsocr.compare(linear, FOUR)
+            pytest.skip("the other half needs a card")
         """
     )
     result = project.run("--dsocr-json=rows.json", "--dsocr-require=all")
     result.assert_outcomes(skipped=1)
     assert [row["verdict"] for row in project.rows()] == ["pass"]
     (not_run,) = project.document()["not_run"]
-    assert "no reference builds user.linear" in not_run["reason"]
+    assert not_run["reason"] == "the other half needs a card"
     assert result.ret == pytest.ExitCode.TESTS_FAILED
 
 

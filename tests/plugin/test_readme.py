@@ -31,8 +31,8 @@ def test_the_example_of_the_cost_model_runs(capsys):
     *_, example = blocks("python")
     exec(compile(example, "README.md", "exec"), {})
     printed = capsys.readouterr().out.splitlines()
-    # over 1, 913 and 8192 keys: 4 linears and the vendor's rotary table, scores and values, router, experts
-    rest = 4 * 2 * 1280**2 + 128 + 2 * 1280 * 64 + 3 * 2 * 1280 * (6 * 896 + 1792)
+    # over 1, 913 and 8192 keys: 4 linears, scores and values, router, experts
+    rest = 4 * 2 * 1280**2 + 2 * 1280 * 64 + 3 * 2 * 1280 * (6 * 896 + 1792)
     assert printed[0].strip("[]").split() == [str(rest + 4 * 1280 * keys) for keys in (1, 913, 8192)]
     assert "self_attn.sdpa" in printed[1]
 

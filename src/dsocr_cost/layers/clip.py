@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from ..execution import Execution
 from ..kernels import attention, conv2d, conv2d_params, embedding_params, layer_norm_params, linear, linear_params
 from ..op import under
+from .layer import sized
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +42,7 @@ class CLIPVisionEmbeddings:
     config: ClipConfig
     patches: Literal["conv", "sam"] = "sam"
 
+    @sized
     def ops(self, batch: Count, height: Count, width: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` images: height x width pixels for ``conv``, features for ``sam`` (which cost nothing)."""
         if self.patches == "conv":
@@ -76,6 +78,7 @@ class NoTPAttention:
         """Build the one of every block."""
         return cls(config.hidden_size, config.num_attention_heads)
 
+    @sized
     def ops(self, batch: Count, tokens: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` sequences of ``tokens``, the class token among them."""
         width, rows = self.hidden_size, batch * tokens
@@ -107,6 +110,7 @@ class NoTPFeedForward:
         """Build the one of every block."""
         return cls(config.hidden_size, config.intermediate_size)
 
+    @sized
     def ops(self, batch: Count, tokens: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` sequences of ``tokens``."""
         yield linear("fc1", batch * tokens, self.dim, self.hidden_dim)
@@ -135,6 +139,7 @@ class NoTPTransformerBlock:
         """Its feed-forward."""
         return NoTPFeedForward.from_config(self.config)
 
+    @sized
     def ops(self, batch: Count, tokens: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` sequences of ``tokens``."""
         yield from under("self_attn", self.self_attn.ops(batch, tokens, execution=execution))
@@ -158,6 +163,7 @@ class NoTPTransformer:
         """The block that it repeats."""
         return NoTPTransformerBlock(self.config)
 
+    @sized
     def ops(self, batch: Count, tokens: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` sequences of ``tokens``."""
         for index in range(self.config.num_hidden_layers):
@@ -187,6 +193,7 @@ class VitModel:
         """Its blocks."""
         return NoTPTransformer(self.config)
 
+    @sized
     def ops(self, batch: Count, height: Count, width: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` images: height x width pixels for ``conv``, height x width of SAM's features for ``sam``."""
         yield from under("embeddings", self.embeddings.ops(batch, height, width, execution=execution))

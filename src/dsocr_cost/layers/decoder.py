@@ -10,9 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from ..errors import ConfigError
 from ..execution import Execution
 from ..kernels import grouped_linear, linear, linear_params, rms_norm_params
 from ..op import under
+from .layer import sized
 from .llama import LlamaAttention
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ class DeepseekV2MLP:
         """Build the one of a dense layer."""
         return cls(config.hidden_size, config.intermediate_size)
 
+    @sized
     def ops(self, batch: Count, q_len: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` sequences of ``q_len`` positions."""
         rows = batch * q_len
@@ -65,6 +68,7 @@ class MoEGate:
         """Build the one of every MoE layer."""
         return cls(config.hidden_size, config.n_routed_experts)
 
+    @sized
     def ops(self, batch: Count, q_len: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` sequences of ``q_len`` positions."""
         yield linear("logits", batch * q_len, self.hidden_size, self.n_routed_experts)
@@ -92,6 +96,7 @@ class DeepseekV2MoE:
         """The experts that every token takes, as the one SwiGLU that they run as."""
         return DeepseekV2MLP(self.config.hidden_size, self.config.n_shared_experts * self.config.moe_intermediate_size)
 
+    @sized
     def ops(self, batch: Count, q_len: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` sequences of ``q_len`` positions."""
         yield from under("gate", self.gate.ops(batch, q_len, execution=execution))
@@ -127,6 +132,7 @@ class DeepseekV2RMSNorm:
         """Build the one that stands before every attention and every MLP."""
         return cls(config.hidden_size)
 
+    @sized
     def ops(self, batch: Count, q_len: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` sequences of ``q_len`` positions: nothing."""
         yield from ()
@@ -145,6 +151,12 @@ class DeepseekV2DecoderLayer:
     config: DecoderConfig
     layer_idx: int
 
+    def __post_init__(self) -> None:
+        """Refuse a layer that the decoder does not have."""
+        if not 0 <= self.layer_idx < self.config.num_hidden_layers:
+            msg = f"layer_idx: got {self.layer_idx}, allowed is 0 to {self.config.num_hidden_layers - 1}"
+            raise ConfigError(msg)
+
     @property
     def self_attn(self) -> LlamaAttention:
         """Its attention."""
@@ -157,6 +169,7 @@ class DeepseekV2DecoderLayer:
             return DeepseekV2MLP.from_config(self.config)
         return DeepseekV2MoE(self.config)
 
+    @sized
     def ops(self, batch: Count, q_len: Count, kv_len: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``q_len`` new positions over ``kv_len`` keys, the new ones among them: equal in prefill."""
         yield from under("self_attn", self.self_attn.ops(batch, q_len, kv_len, execution=execution))
@@ -181,6 +194,7 @@ class LMHead:
         """Build the decoder's."""
         return cls(config.hidden_size, config.vocab_size)
 
+    @sized
     def ops(self, batch: Count, q_len: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` sequences of ``q_len`` positions; the published model runs it on all of a prefill."""
         yield linear("lm_head", batch * q_len, self.hidden_size, self.vocab_size)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..execution import Execution
 from ..kernels import attention, bmm, linear, linear_params
 from ..op import under
+from .layer import require_at_least, sized
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +35,7 @@ class LlamaRotaryEmbedding:
         """Build the decoder's."""
         return cls(config.head_dim)
 
+    @sized
     def ops(self, batch: Count, q_len: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` rows of ``q_len`` positions."""
         if execution.rotary_is_matmul:
@@ -61,8 +63,10 @@ class LlamaAttention:
         """Build the one of every decoder layer."""
         return cls(config.hidden_size, config.num_attention_heads, config.num_key_value_heads, config.head_dim)
 
+    @sized
     def ops(self, batch: Count, q_len: Count, kv_len: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``q_len`` new positions over ``kv_len`` keys, the new ones among them: equal in prefill."""
+        require_at_least("kv_len", kv_len, "q_len", q_len)
         rows, queries, keys = batch * q_len, self.num_heads * self.head_dim, self.num_key_value_heads * self.head_dim
         yield linear("q_proj", rows, self.hidden_size, queries)
         yield linear("k_proj", rows, self.hidden_size, keys)
@@ -88,6 +92,7 @@ class LlamaFlashAttention2(LlamaAttention):
 
     __slots__ = ()
 
+    @sized
     def ops(self, batch: Count, q_len: Count, kv_len: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price it as :class:`LlamaAttention` does, with ``flash`` whatever the execution asks for."""
         yield from super().ops(batch, q_len, kv_len, execution=replace(execution, attention="flash"))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..execution import Execution
 from ..kernels import linear, linear_params
+from .layer import sized
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +28,7 @@ class MlpProjector:
     group: ClassVar[str] = "vision"
     config: ProjectorConfig
 
+    @sized
     def ops(self, batch: Count, tokens: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` images of ``tokens`` patches."""
         rows = batch * tokens

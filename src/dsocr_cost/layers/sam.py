@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..execution import Execution
 from ..kernels import attention, bmm, conv2d, conv2d_params, embedding_params, layer_norm_params, linear, linear_params
 from ..op import under
+from .layer import sized
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +42,7 @@ class PatchEmbed:
         """Build the one of the encoder."""
         return cls(config.num_channels, config.hidden_size, config.patch_size)
 
+    @sized
     def ops(self, batch: Count, height: Count, width: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` images of height x width pixels."""
         rows, columns = height // self.patch_size, width // self.patch_size
@@ -76,6 +78,7 @@ class Attention:
         """Channels of one head."""
         return self.dim // self.num_heads
 
+    @sized
     def ops(self, batch: Count, height: Count, width: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` grids of height x width tokens; SAM's bias keeps it off the flash kernels."""
         tokens = height * width
@@ -114,6 +117,7 @@ class MLPBlock:
         """Build the one of every block."""
         return cls(config.hidden_size, config.mlp_dim)
 
+    @sized
     def ops(self, batch: Count, height: Count, width: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` grids of height x width tokens."""
         tokens = batch * height * width
@@ -151,6 +155,7 @@ class Block:
         """Its MLP."""
         return MLPBlock.from_config(self.config)
 
+    @sized
     def ops(self, batch: Count, height: Count, width: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` grids of height x width tokens; padded positions are worked on, then dropped."""
         if self.window_size:
@@ -179,6 +184,7 @@ class LayerNorm2d:
         """Build the one of the neck."""
         return cls(config.output_channels)
 
+    @sized
     def ops(self, batch: Count, height: Count, width: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` maps of height x width: nothing."""
         yield from ()
@@ -214,6 +220,7 @@ class ImageEncoderViT:
             for index in range(self.config.num_hidden_layers)
         )
 
+    @sized
     def ops(self, batch: Count, height: Count, width: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` images of height x width pixels."""
         yield from under("patch_embed", self.patch_embed.ops(batch, height, width, execution=execution))

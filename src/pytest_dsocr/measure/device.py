@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+from typing import Any
 
 from ..errors import OptionError
 from ..results import Device
 from ..tolerances import short_device_name
 
-__all__ = ["device_names", "fingerprint", "resolve_device"]
+__all__ = ["device_names", "fingerprint", "placement", "resolve_device"]
 
 
 def resolve_device(asked: str) -> str:
@@ -30,6 +31,19 @@ def resolve_device(asked: str) -> str:
         msg = f"device: got {asked!r}, which is not there; allowed on this machine are {here}"
         raise OptionError(msg)
     return f"cuda:{index}"
+
+
+def placement(module: Any, inputs: Any, default: tuple[str, str]) -> tuple[str, str]:
+    """Find the device and the dtype of a module: of its parameters, else of its inputs, else the default."""
+    import torch
+    from torch.utils._pytree import tree_leaves
+
+    parameters: list[torch.Tensor] = list(module.parameters()) if isinstance(module, torch.nn.Module) else []
+    found = parameters or [leaf for leaf in tree_leaves(inputs) if isinstance(leaf, torch.Tensor)]
+    if not found:
+        return default
+    first = next((tensor for tensor in found if tensor.is_floating_point()), found[0])
+    return str(first.device), str(first.dtype).removeprefix("torch.")
 
 
 def fingerprint(device: str) -> Device:

@@ -46,8 +46,8 @@ def _tensors(*trees: Any) -> list[torch.Tensor]:
 class Watch(TorchDispatchMode):
     """Records each op that the counter has a formula for, and finds matrix work that it has none for.
 
-    Three signs of such work: an op whose name speaks of it; an op from outside of torch that takes two or more
-    floating-point tensors; and memory that some op read or the run returned, although no op that torch knows
+    Three signs of such work: an op whose name speaks of it; any op from outside of torch that takes a tensor (a formula
+    of 0 clears one that does none); and memory that some op read or the run returned, although no op that torch knows
     of wrote it, as a kernel leaves behind that was launched past torch.
     """
 
@@ -107,10 +107,8 @@ class Watch(TorchDispatchMode):
 
     def _does_matrix_work(self, name: str, args: Any, kwargs: Any) -> bool:
         namespace, _, op = name.partition("::")
-        if _MATRIX_WORK.search(op):
-            return True
-        from_outside = namespace not in _TORCH_NAMESPACES
-        return from_outside and sum(tensor.is_floating_point() for tensor in _tensors(args, kwargs)) >= 2
+        from_outside = namespace not in _TORCH_NAMESPACES and bool(_tensors(args, kwargs))
+        return from_outside or _MATRIX_WORK.search(op) is not None
 
     def _follow_memory(self, func: Any, name: str, module: str, args: Any, kwargs: Any, out: Any) -> None:
         if _ALLOCATES.fullmatch(name.partition("::")[2]):

@@ -17,8 +17,9 @@ _INTRO = """\
 
 Written by `make published`; a test fails when it is out of date.
 
-The public DeepSeek-OCR analytic performance report (2025-11-28) is what most people know of this model's cost. Each of
-its figures is here beside ours: reproduced, or the true figure and why it differs.
+The public DeepSeek-OCR analytic performance report (2025-11-28) is what most people know of this model's cost. Each row
+of its layer table is here beside ours: reproduced (equal in all five digits that were printed), or the true figure and
+why it differs.
 
 ## Layers
 

@@ -36,7 +36,7 @@ class TransformersReference:
         from .modules import BUILDERS
         from .workshop import Workshop
 
-        builder = BUILDERS.get(type(layer))
+        builder = next((BUILDERS[kind] for kind in type(layer).__mro__ if kind in BUILDERS), None)
         if builder is None:
             msg = f"reference transformers builds no {type(layer).__name__}"
             raise NotSupportedError(msg)

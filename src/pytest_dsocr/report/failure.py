@@ -25,6 +25,7 @@ MAX_TERMS = 24
 
 def failure_text(row: Row, metric_label: str, ops: Sequence[Op], calls: Sequence[Call]) -> str:
     """Explain a row that is no pass."""
+    attention = f"{row.attention} attention" if row.attention else ""
     because = f" ({printable(row.because)})" if row.because else ""
     lines = [
         f"{printable(row.layer)}, {printable(row.case)}, {metric_label}: {row.verdict}{_percent(row)}",
@@ -36,7 +37,7 @@ def failure_text(row: Row, metric_label: str, ops: Sequence[Op], calls: Sequence
         f"  allowed     {row.rtol:.6g} of the measured, by {row.rule}{because}",
         f"  reason      {printable(row.reason)}",
         f"  at          {', '.join(f'{name}={size}' for name, size in row.sizes.items()) or 'no sizes'}",
-        f"  measured on {row.device.type}, {row.dtype}, {row.attention} attention, {row.implementation}",
+        f"  measured on {', '.join(filter(None, (row.device.type, row.dtype, attention, row.implementation)))}",
     ]
     if ops:
         lines += ["", *_terms(ops, calls)]
@@ -86,7 +87,9 @@ def _counted(calls: Sequence[Call]) -> list[str]:
 
 
 def _shapes(call: Call) -> str:
-    return " @ ".join("x".join(str(size) for size in shape) for shape in call.shapes[-2:])
+    # a bias comes first in addmm, last in a convolution
+    shapes = call.shapes[:2] if "conv" in call.op else call.shapes[-2:]
+    return " @ ".join("x".join(str(size) for size in shape) for shape in shapes)
 
 
 def _table(rows: list[list[str]], headers: list[str], alignment: tuple[str, ...]) -> list[str]:

@@ -84,7 +84,7 @@ def _wide(rows: Sequence[Row], labels: Mapping[str, str], width: int) -> list[Li
             figure(row.predicted),
             figure(row.measured),
             signed(row.difference),
-            "exact" if row.rtol == 0 else f"{row.rtol:.1%}",
+            "exact" if row.rtol == 0 else f"{100 * row.rtol:.3g}%",
             str(row.verdict),
         ]
         for row in rows
@@ -97,7 +97,8 @@ def _wide(rows: Sequence[Row], labels: Mapping[str, str], width: int) -> list[Li
 def _narrow(rows: Sequence[Row], labels: Mapping[str, str], width: int) -> list[Line]:
     headers = ["case", "predicted", "measured", "verdict"]
     cells = [
-        [f"  {printable(row.case)}", figure(row.predicted), figure(row.measured), str(row.verdict)] for row in rows
+        [f"  {printable(row.case)}", figure(row.predicted), figure(row.measured), _verdict_and_difference(row)]
+        for row in rows
     ]
     _fit(headers, cells, width, column=0)
     table = tabulate(cells, headers, colalign=_align("lrrl"), disable_numparse=True, preserve_whitespace=True)
@@ -137,6 +138,10 @@ def _not_run(results: Results, width: int) -> list[Line]:
         lines.append(Line(f"  {shorten(printable(one.test), width - 2)}", "yellow"))
         lines.append(Line(f"    {shorten(printable(one.reason), width - 4)}", "yellow"))
     return lines
+
+
+def _verdict_and_difference(row: Row) -> str:
+    return f"{row.verdict} {100 * row.relative_difference:+.3g}%" if row.relative_difference else str(row.verdict)
 
 
 def _group_and_class(row: Row) -> tuple[str, str]:

@@ -3,14 +3,20 @@
 from itertools import product
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dsocr_cost import ATTENTIONS, IMPLEMENTATIONS, Execution, total
+from dsocr_cost import ATTENTIONS, IMPLEMENTATIONS, DeepseekOCRConfig, Execution, SizeError, total
+from dsocr_cost.layers import LlamaAttention
 
 
 def flops(layer, sizes, execution):
     return total(layer.ops(*sizes, execution=execution)).tensor_flops
+
+
+def flops_of(layer, sizes):
+    return total(layer.ops(**sizes)).tensor_flops
 
 
 @settings(max_examples=10)
@@ -18,7 +24,8 @@ def flops(layer, sizes, execution):
 def test_arrays_of_sizes_cost_what_each_point_costs(every_layer, data):
     """The batch [n, 1] broadcasts against the other sizes [m]: n x m points in one evaluation."""
     layer, sizes = every_layer
-    point = st.tuples(*[st.integers(1, 1300)] * (len(sizes) - 1))
+    # ascending: no layer sees fewer keys than queries
+    point = st.tuples(*[st.integers(1, 1300)] * (len(sizes) - 1)).map(sorted).map(tuple)
     batches = data.draw(st.lists(st.integers(1, 64), min_size=1, max_size=3))
     points = data.draw(st.lists(point, min_size=1, max_size=3))
     arrays = [np.array(batches)[:, None], *map(np.array, zip(*points, strict=True))]
@@ -27,6 +34,29 @@ def test_arrays_of_sizes_cost_what_each_point_costs(every_layer, data):
         one_by_one = [[flops(layer, (batch, *point), execution) for point in points] for batch in batches]
         at_once = np.broadcast_to(flops(layer, arrays, execution), (len(batches), len(points)))
         assert at_once.tolist() == one_by_one
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.uint32, np.int64])
+def test_a_narrow_array_does_not_wrap(every_layer, dtype):
+    layer, sizes = every_layer
+    narrow = {name: np.array([100], dtype=dtype) for name in sizes}
+    assert np.all(flops_of(layer, narrow) == flops_of(layer, dict.fromkeys(sizes, 100)))
+
+
+@pytest.mark.parametrize(
+    "size", [-1, 1.5, True, "12", None, np.array([4, -1]), np.array([1.5])], ids=lambda size: repr(size)
+)
+def test_what_is_no_size_is_refused(every_layer, size):
+    layer, sizes = every_layer
+    name = list(sizes)[-1]
+    with pytest.raises(SizeError, match=rf"^{name}: got .*, allowed are whole numbers of at least 0"):
+        layer.ops(**{**sizes, name: size})
+
+
+def test_fewer_keys_than_queries_are_refused():
+    layer = LlamaAttention.from_config(DeepseekOCRConfig().decoder)
+    with pytest.raises(SizeError, match=r"^kv_len: got 5, allowed is at least q_len \(6\)$"):
+        total(layer.ops(1, 6, 5))
 
 
 def test_an_array_of_sizes_stays_an_array_of_whole_numbers(every_layer):

@@ -95,7 +95,7 @@ def test_noise_wider_than_the_tolerance_is_inconclusive(predicted, spread, verdi
 
 def test_noise_does_not_turn_a_difference_into_a_fail():
     assert judge(200, 100, 0.1, spread=0.25) == Judgement(
-        Verdict.INCONCLUSIVE, "the measurement's spread of 25.0% is wider than 10.0%"
+        Verdict.INCONCLUSIVE, "the measurement's spread of 25% is wider than 10%"
     )
 
 
