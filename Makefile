@@ -35,8 +35,9 @@ fmt: $(VENV)/.ready  ## Format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-published: $(VENV)/.ready  ## Write docs/published.md anew
+pages: $(VENV)/.ready  ## Write docs/published.md and docs/layers.md anew
 	$(BIN)/python -m pytest_dsocr.published docs/published.md
+	$(BIN)/python docs/layers_page.py
 
 blind-spot: $(VENV)/.ready  ## Show what torch's own counter does not see of a prefill
 	$(BIN)/python examples/blind_spot.py
@@ -44,4 +45,4 @@ blind-spot: $(VENV)/.ready  ## Show what torch's own counter does not see of a p
 clean:  ## Remove the environment and all caches
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks
 
-.PHONY: help environment validate test check fmt published blind-spot clean
+.PHONY: help environment validate test check fmt pages blind-spot clean

@@ -49,5 +49,5 @@ def test_what_explains_a_difference_is_all_of_it(name: str, missing: int):
     Version(transformers.__version__) < Version("5.15"), reason="the page is written with transformers 5.15 or later"
 )
 def test_the_page_is_what_the_command_writes():
-    """``make published`` measures each row anew."""
+    """``make pages`` measures each row anew."""
     assert PAGE.read_text(encoding="utf-8") == published_page()

@@ -15,7 +15,7 @@ __all__ = ["gflops", "published_page"]
 _INTRO = """\
 # The published tables, row by row
 
-Written by `make published`; a test fails when it is out of date.
+Written by `make pages`; a test fails when it is out of date.
 
 The public DeepSeek-OCR analytic performance report (2025-11-28) is what most people know of this model's cost. Each row
 of its layer table is here beside ours: reproduced (equal in all five digits that were printed), or the true figure and
