@@ -10,12 +10,12 @@ from dsocr_cost.layers import LAYERS
 INTRO = """\
 # Layers
 
-Written by `make pages`; a test fails when it is out of date. All are in `dsocr_cost.layers`, and the part before the dot
-is their group in names and tables. Where a class has `from_config`, it takes the part of `DeepseekOCRConfig` of the same
+Written by `make pages`; a test fails when it is out of date. All are in `dsocr_cost.layers`; the part before the dot is
+their group in names and tables. Where a class has `from_config`, it takes the part of `DeepseekOCRConfig` of the same
 name: `config.sam`, `config.clip`, `config.decoder`.
 
-`ops(**sizes, execution=Execution(...))` yields the kernels with matrix work; a size is a whole number, or an integer array
-that broadcasts. `params` counts parameters.
+`ops(**sizes, execution=Execution(...))` yields the kernels with matrix work; a size is a whole number, or an integer
+array that broadcasts. `params` counts parameters.
 """
 
 

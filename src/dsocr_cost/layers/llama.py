@@ -94,5 +94,5 @@ class LlamaFlashAttention2(LlamaAttention):
 
     @sized
     def ops(self, batch: Count, q_len: Count, kv_len: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
-        """Price it as :class:`LlamaAttention` does, with ``flash`` whatever the execution asks for."""
+        """Price it as ``LlamaAttention`` does, with ``flash`` whatever the execution asks for."""
         yield from super().ops(batch, q_len, kv_len, execution=replace(execution, attention="flash"))
