@@ -59,10 +59,11 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_dsocr_layers() -> Iterable[type]:
-    """Bring the layers of DeepSeek-OCR."""
+    """Bring the layers and the parts of DeepSeek-OCR."""
     from dsocr_cost.layers import LAYERS
+    from dsocr_cost.model import STAGES
 
-    return LAYERS.values()
+    return (*LAYERS.values(), *STAGES)
 
 
 def pytest_dsocr_references() -> Iterable[Reference]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dsocr_cost.layers import LAYERS
+from dsocr_cost.model import STAGES
 
 from ..errors import NotSupportedError
 
@@ -29,7 +30,7 @@ class TransformersReference:
     name = "transformers"
     model = "deepseek-ocr"
     implementation = "transformers"
-    layers: Collection[type] = tuple(LAYERS.values())
+    layers: Collection[type] = (*LAYERS.values(), *STAGES)
 
     def subject(self, layer: Any, case: Case, *, device: str, dtype: str, attention: AttentionName) -> Subject:
         """Build a layer's module on a device, and inputs of the case's sizes."""

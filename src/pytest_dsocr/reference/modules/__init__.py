@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from . import clip, decoder, llama, projector, sam
+from . import clip, decoder, llama, model, projector, sam
 from .builder import Builder
 
 __all__ = ["BUILDERS"]
@@ -13,5 +13,6 @@ BUILDERS: Mapping[type, Builder] = {
     **projector.BUILDERS,
     **decoder.BUILDERS,
     **llama.BUILDERS,
+    **model.BUILDERS,
 }
 """Layer class to the function that builds its module."""

@@ -21,16 +21,22 @@ if TYPE_CHECKING:
     from ..workshop import Workshop
     from .builder import Builder, Sizes
 
-__all__ = ["BUILDERS"]
+__all__ = ["BUILDERS", "require_grouped_mm", "text_config"]
 
 
-def _require_grouped_mm(shop: Workshop) -> None:
+def require_grouped_mm(shop: Workshop) -> None:
+    """Refuse experts that torch cannot run here.
+
+    Raises:
+        NotSupportedError: experts in another dtype than bfloat16 on meta.
+    """
     if shop.device == "meta" and shop.dtype != "bfloat16":
         msg = f"experts in {shop.dtype} on meta: torch's grouped matmul takes only bfloat16 there; cpu takes others"
         raise NotSupportedError(msg)
 
 
-def _text_config(shop: Workshop, sizes: DecoderConfig) -> Any:
+def text_config(shop: Workshop, sizes: DecoderConfig) -> Any:
+    """Make the configuration of the text model."""
     dense = sizes.first_k_dense_replace
     config = shop.config(
         DeepseekOcr2TextConfig,
@@ -52,7 +58,7 @@ def _text_config(shop: Workshop, sizes: DecoderConfig) -> Any:
 
 
 def _swiglu(layer: layers.DeepseekV2MLP, sizes: Sizes, shop: Workshop) -> Subject:
-    config = _text_config(shop, DecoderConfig())
+    config = text_config(shop, DecoderConfig())
     return subject(
         shop.module(lambda: ocr.DeepseekOcr2TextMLP(config, layer.hidden_size, layer.intermediate_size)),
         lambda: positions(layer.hidden_size, sizes, shop),
@@ -60,7 +66,7 @@ def _swiglu(layer: layers.DeepseekV2MLP, sizes: Sizes, shop: Workshop) -> Subjec
 
 
 def _router(layer: layers.MoEGate, sizes: Sizes, shop: Workshop) -> Subject:
-    config = _text_config(
+    config = text_config(
         shop,
         DecoderConfig(
             hidden_size=layer.hidden_size,
@@ -84,8 +90,8 @@ def _router(layer: layers.MoEGate, sizes: Sizes, shop: Workshop) -> Subject:
 
 
 def _moe(layer: layers.DeepseekV2MoE, sizes: Sizes, shop: Workshop) -> Subject:
-    _require_grouped_mm(shop)
-    config = _text_config(shop, layer.config)
+    require_grouped_mm(shop)
+    config = text_config(shop, layer.config)
     return subject(
         shop.module(lambda: ocr.DeepseekOcr2TextMoe(config)),
         lambda: positions(layer.config.hidden_size, sizes, shop),
@@ -101,8 +107,8 @@ def _rms_norm(layer: layers.DeepseekV2RMSNorm, sizes: Sizes, shop: Workshop) -> 
 
 def _decoder_layer(layer: layers.DeepseekV2DecoderLayer, sizes: Sizes, shop: Workshop) -> Subject:
     if isinstance(layer.mlp, layers.DeepseekV2MoE):
-        _require_grouped_mm(shop)
-    config, attn = _text_config(shop, layer.config), layer.self_attn
+        require_grouped_mm(shop)
+    config, attn = text_config(shop, layer.config), layer.self_attn
     return subject(
         shop.module(lambda: ocr.DeepseekOcr2TextDecoderLayer(config, layer.layer_idx)),
         lambda: positions(layer.config.hidden_size, sizes, shop),

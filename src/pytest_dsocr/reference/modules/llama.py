@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ...measure.measurement import Subject
     from .builder import Builder, Sizes
 
-__all__ = ["BUILDERS", "kv_cache", "rotary_table"]
+__all__ = ["BUILDERS", "kv_cache", "rotary_execution", "rotary_table"]
 
 ROTARY_ELEMENTWISE_SINCE = Version("5.15")
 
@@ -55,9 +55,14 @@ def _rotary(layer: layers.LlamaRotaryEmbedding, sizes: Sizes, shop: Workshop) ->
         lambda: positions(layer.head_dim, sizes, shop),
         lambda: torch.arange(sizes["q_len"], device=shop.device).expand(sizes["batch"], -1),
     )
+    return replace(rotary, execution=rotary_execution(shop))
+
+
+def rotary_execution(shop: Workshop) -> Execution:
+    """Say how this version of transformers makes the rotary table."""
     elementwise = Version(transformers.__version__) >= ROTARY_ELEMENTWISE_SINCE
     how: RotaryName = "elementwise" if elementwise else "matmul"
-    return replace(rotary, execution=Execution("transformers", shop.attention, how))
+    return Execution("transformers", shop.attention, how)
 
 
 def rotary_table(layer: layers.LlamaAttention, sizes: Sizes, shop: Workshop) -> tuple[torch.Tensor, torch.Tensor]:
