@@ -24,6 +24,7 @@ test: $(VENV)/.ready  ## Run everything that can fail
 	$(BIN)/python -m pytest -n $(WORKERS)
 	$(BIN)/python -m pytest tests/layers -q -n $(WORKERS) --dsocr-attention eager --dsocr-require all
 	$(BIN)/python -m pytest tests/layers -q -n $(WORKERS) --dsocr-attention flash --dsocr-require all
+	$(BIN)/python -m pytest tests/layers tests/e2e -q -n $(WORKERS) --dsocr-config tests/data/odd_config.json --dsocr-require all
 
 check: $(VENV)/.ready  ## Lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -198,6 +198,8 @@ class DeepseekOCRConfig:
         sam, clip = vision.section("width", "sam_vit_b"), vision.section("width", "clip-l-14-224")
         language.one_of("use_mla", (False,), default=False)
         language.one_of("moe_layer_freq", (1,), default=1)
+        language.one_of("attention_bias", (False,), default=False)
+        language.one_of("tie_word_embeddings", (False,), default=False)
         with _located(sam):
             sam_config = SamConfig(
                 image_size=vision.integer("image_size"),
@@ -224,6 +226,7 @@ class DeepseekOCRConfig:
             )
         with _located(language):
             decoder_config = DecoderConfig(**{item.name: language.integer(item.name) for item in fields(DecoderConfig)})
+        language.one_of("head_dim", (decoder_config.head_dim,), default=decoder_config.head_dim)
         with _located(root):
             return cls(sam_config, clip_config, projector_config, decoder_config)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+
+from .errors import SizeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,6 +45,12 @@ class Op:
     tensor_flops: Count
     matmul: Matmul | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse arrays whose product left int64: it wraps in silence."""
+        if self.matmul is not None and not isinstance(self.tensor_flops, int):
+            batch, m, n, k = self.matmul
+            _refuse_overflow(self.name, 2.0 * batch * m * n * k)
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -52,7 +60,15 @@ class Cost:
 
     def __add__(self, other: Cost) -> Cost:
         """Field by field."""
+        if not (isinstance(self.tensor_flops, int) and isinstance(other.tensor_flops, int)):
+            _refuse_overflow("the sum", 1.0 * self.tensor_flops + other.tensor_flops)
         return Cost(tensor_flops=self.tensor_flops + other.tensor_flops)
+
+
+def _refuse_overflow(name: str, estimate: Any) -> None:
+    if (estimate >= 2.0**63).any():
+        msg = f"{name}: {estimate.max():.3g} FLOPs do not fit into int64; price such sizes one by one, as Python ints"
+        raise SizeError(msg)
 
 
 def total(ops: Iterable[Op]) -> Cost:

@@ -19,9 +19,14 @@ CRASHED = "???"
 """What xdist gives as the phase of a test that took its worker along."""
 
 
-def attach(report: pytest.TestReport, *, rows: Iterable[Row], expected: Iterable[str]) -> None:
-    """Put rows and the tests that this process means to run on a report; they travel with it between processes."""
-    content = {"rows": [row.to_dict() for row in rows], "expected": list(expected)}
+def attach(
+    report: pytest.TestReport, *, rows: Iterable[Row], expected: Iterable[str] = (), deselected: bool = False
+) -> None:
+    """Put on a report what travels with it between processes.
+
+    The rows of its test; and once a process, the tests that it means to run and whether it left others out.
+    """
+    content = {"rows": [row.to_dict() for row in rows], "expected": list(expected), "deselected": deselected}
     # only built-in types cross between processes: a subclass of str, as torch has for its version, kills the worker
     setattr(report, _ATTRIBUTE, json.loads(json.dumps(content)))
 
@@ -43,6 +48,8 @@ class Collector:
         self._rows: dict[str, tuple[Row, ...]] = {}
         self._reasons: dict[str, str] = {}
         self._skipped: set[str] = set()
+        self.heard = False
+        self.deselected = False
 
     def expect(self, tests: Iterable[str]) -> None:
         """Note tests that will compare something."""
@@ -50,7 +57,9 @@ class Collector:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take in a report, of this process or of a worker; a test that is run again replaces its rows."""
+        self.heard = True
         self.expect(getattr(report, _ATTRIBUTE, {}).get("expected", ()))
+        self.deselected |= getattr(report, _ATTRIBUTE, {}).get("deselected", False)
         if rows := attached_rows(report):
             self._rows[report.nodeid] = rows
         if report.outcome != "passed":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from .report.failure import failure_text
 from .results import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
     from .case import Case
     from .measure.measurement import Measurement, Measurer
@@ -220,6 +221,9 @@ class Comparer:
 def _arguments(inputs: Any) -> tuple[Any, ...]:
     """Make the positional arguments of one run: a tensor alone is one of them."""
     made = inputs() if callable(inputs) else inputs
+    if isinstance(made, Mapping):
+        msg = f"inputs: got a mapping of {', '.join(map(str, made))}, allowed are positional arguments; use kwargs"
+        raise OptionError(msg)
     return (made,) if hasattr(made, "shape") else tuple(made)
 
 

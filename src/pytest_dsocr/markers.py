@@ -70,9 +70,9 @@ def missing_gpu(marks: Iterable[pytest.Mark], device: str) -> str:
         return ""
     if not device.startswith("cuda"):
         return f"needs a GPU, and this run measures on {device}: give --dsocr-device cuda or auto"
-    import torch
+    from .measure.device import card_of
 
-    card = torch.cuda.get_device_properties(device)
+    card = card_of(device)
     for mark in asked:
         if mark.name == "rtx5090" and "RTX 5090" not in card.name:
             return f"needs an RTX 5090, and {device} is {card.name}"

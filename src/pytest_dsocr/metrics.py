@@ -55,6 +55,9 @@ def _predict_tensor_flops(layer: Any, case: Case, execution: Execution) -> Predi
     made = layer.ops(**case.sizes, execution=execution) if hasattr(layer, "ops") else layer(**case.sizes)
     if isinstance(made, Iterable):
         ops = tuple(made)
+        if not all(isinstance(op, Op) for op in ops):
+            msg = f"it gave {made!r}, allowed are ops or one figure"
+            raise TypeError(msg)
         return Prediction(total(ops).tensor_flops, ops)  # type: ignore[arg-type]  # a case's sizes are ints
     return Prediction(made)
 

@@ -14,7 +14,7 @@ from .compare import Verdict
 from .fixtures import dsocr
 from .markers import MARKERS, bad_marks, missing_gpu
 from .options import Options, add_options
-from .state import ROWS, RUN, Run, run_of
+from .state import ROWS, RUN, USES, Run, run_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
@@ -136,7 +136,7 @@ def pytest_runtest_makereport(
     expected = [] if run.announced else [other.nodeid for other in item.session.items if _compares(other)]
     run.announced = True
     if rows or expected:
-        attach(report, rows=rows, expected=expected)
+        attach(report, rows=rows, expected=expected, deselected=run.deselected)
     return report
 
 
@@ -168,5 +168,5 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
 
 
 def _compares(item: pytest.Item) -> bool:
-    """Whether a test uses the fixture, by its signature or, once it has, by its rows."""
-    return "dsocr" in getattr(item, "fixturenames", ()) or bool(item.stash.get(ROWS, []))
+    """Whether a test uses the fixture, by its signature or, once it has asked for it by name, by its stash."""
+    return "dsocr" in getattr(item, "fixturenames", ()) or item.stash.get(USES, False)

@@ -172,7 +172,7 @@ def check_writable(path: Path) -> None:
     Raises:
         ResultsError: the folder is missing or read-only, or the path is a folder.
     """
-    path = path.resolve()
+    path = _target(path)
     if path.exists() and not path.is_file():
         msg = f"{path}: is {'a folder' if path.is_dir() else 'no regular file'}, allowed is a file"
         raise ResultsError(msg)
@@ -196,7 +196,7 @@ def write_text_atomically(path: Path, text: str) -> None:
     Raises:
         ResultsError: it could not be written; the old file is as it was.
     """
-    path = path.resolve()  # a link stays one
+    path = _target(path)
     temporary = None
     try:
         with tempfile.NamedTemporaryFile(
@@ -215,6 +215,17 @@ def write_text_atomically(path: Path, text: str) -> None:
         if temporary is not None:
             with contextlib.suppress(FileNotFoundError):
                 temporary.unlink()
+
+
+def _target(path: Path) -> Path:
+    """Follow links, so that a link stays one; refuse names that no file can have."""
+    try:
+        target = path.resolve()
+        target.exists()
+    except (OSError, RuntimeError, ValueError) as error:
+        msg = f"{path}: cannot be written: {error}"
+        raise ResultsError(msg) from error
+    return target
 
 
 def _umask() -> int:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .results import Results
     from .tolerances import Tolerances
 
-__all__ = ["ROWS", "RUN", "Run", "run_of"]
+__all__ = ["ROWS", "RUN", "USES", "Run", "run_of"]
 
 STOPPED = "the run ended before it"
 NARROWING = ("keyword", "markexpr", "lf", "deselect", "ignore", "ignore_glob")
@@ -87,7 +87,10 @@ class Run:
             or asked.flop_formulas
             or asked.reference != "transformers"
         ):
-            _ = self.tolerances
+            # by the hooks that are there now; the first comparison asks again, when all conftest files are read
+            from .registry import Registry
+
+            Registry.from_hooks(self._config.hook, asked).tolerances(asked)
         if asked.config:
             from dsocr_cost import DeepseekOCRConfig
 
@@ -102,7 +105,8 @@ class Run:
         config, option = self._config, self._config.option
         narrowed = any(getattr(option, name, None) for name in NARROWING)
         by_default = config.args_source is not pytest.Config.ArgsSource.ARGS
-        return by_default and not narrowed and not self.deselected and bool(self.results and not self.results.not_run)
+        deselected = self.deselected or self.collector.deselected
+        return by_default and not narrowed and not deselected and bool(self.results and not self.results.not_run)
 
     @property
     def labels(self) -> dict[str, str]:
@@ -123,7 +127,7 @@ class Run:
         if self.results.rows and self.full:
             device = self.results.rows[0].device
             self.complaints += unused_rules(self.results, self.tolerances, device_names(device))
-        if self.options.json:
+        if self.options.json and self.collector.heard:  # a run that ran no test has nothing to put over older rows
             try:
                 write_text_atomically(self.options.json, self.results.to_json())
             except DsocrError as error:
@@ -141,6 +145,7 @@ class Run:
 
 RUN = pytest.StashKey[Run]()
 ROWS = pytest.StashKey[list[Row]]()
+USES = pytest.StashKey[bool]()
 
 
 def run_of(config: pytest.Config) -> Run:

@@ -315,3 +315,84 @@ def test_subtests_each_bring_their_row(project):
         ("8 tokens", "pass"),
     ]
     assert project.document()["not_run"] == []
+
+
+def test_a_failure_that_a_test_catches_is_still_one(project):
+    project.tests(
+        """
+        def test_caught(dsocr):
+            try:
+                dsocr.compare(lambda tokens: 1, FOUR, module=LINEAR, inputs=X)
+            except BaseException:
+                pass
+        """
+    )
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines("*caught a comparison that came to fail*")
+
+
+def test_asking_by_name_and_comparing_nothing_fails(project):
+    project.tests("def test_idle(request):\n    request.getfixturevalue('dsocr')\n")
+    project.run().assert_outcomes(failed=1)
+
+
+def test_making_the_inputs_is_no_work_of_the_module(project):
+    project.tests(
+        """
+        def test_linear(dsocr):
+            square = torch.zeros(8, 8, device="meta")
+            dsocr.compare(linear, FOUR, module=LINEAR, inputs=lambda: (torch.empty(4, 8, device="meta") @ square,))
+        """
+    )
+    project.run().assert_outcomes(passed=1)
+
+
+def test_a_tensor_alone_and_inputs_by_name_and_a_bare_figure_do(project):
+    project.tests(
+        """
+        def test_linear(dsocr):
+            dsocr.compare(1024, FOUR, module=LINEAR, inputs=X[0], name="user.one")
+            dsocr.compare(1024, FOUR, module=LINEAR, kwargs={"input": X[0]}, name="user.other")
+        """
+    )
+    project.run().assert_outcomes(passed=1)
+
+
+def test_a_test_compares_only_what_it_is_marked_with(project):
+    project.tests(
+        """
+        @pytest.mark.params
+        def test_linear(dsocr):
+            dsocr.compare(linear, FOUR, module=LINEAR, inputs=X)
+        """
+    )
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines("*got 'tensor_flops' of the family flops, allowed are those the test is marked with*")
+
+
+def test_two_rows_of_one_key_make_the_run_red(project):
+    project.tests(
+        """
+        @pytest.mark.parametrize("tokens", [4, 4])
+        def test_linear(dsocr, tokens):
+            dsocr.compare(linear, FOUR, module=LINEAR, inputs=X)
+        """
+    )
+    result = project.run()
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines("*2 comparisons of user.linear, 4 tokens, tensor_flops have the same key*")
+
+
+def test_a_size_of_0_measures_nothing(project):
+    project.tests(
+        """
+        def test_linear(dsocr):
+            none = torch.zeros(0, 8, device="meta")
+            dsocr.compare(linear, Case("none", tokens=0), module=LINEAR, inputs=(none,))
+        """
+    )
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines("*a size is 0: nothing was measured*")

@@ -200,21 +200,20 @@ def test_a_run_without_summary_or_terminal_writes_all(project):
     assert project.document("dumb.json") == project.document()
 
 
-def test_a_run_without_tests_writes_a_document_without_rows(project):
-    result = project.run("--dsocr-json=rows.json")
-    assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
-    document = project.document()
-    assert document["schema"] == 1
-    assert (document["rows"], document["not_run"]) == ([], [])
-    assert set(document["totals"].values()) == {0}
-    assert document["environment"]["torch"]
-
-
-def test_a_run_that_cannot_collect_keeps_its_exit_code(project):
-    project.tests("import no_such_module\n")
-    result = project.run("--dsocr-json=rows.json", "--dsocr-require=all")
-    assert result.ret == pytest.ExitCode.INTERRUPTED
-    assert project.rows() == []
+@pytest.mark.parametrize(
+    ("tests", "options", "code"),
+    [
+        pytest.param("", [], pytest.ExitCode.NO_TESTS_COLLECTED, id="nothing to run"),
+        pytest.param("import no_such_module\n", [], pytest.ExitCode.INTERRUPTED, id="a file that cannot be imported"),
+        pytest.param("", ["missing.py"], pytest.ExitCode.USAGE_ERROR, id="a file that is not there"),
+    ],
+)
+def test_a_run_that_ran_no_test_leaves_older_rows_alone(project, tests, options, code):
+    project.tests(tests)
+    project.write("rows.json", "older")
+    result = project.run("--dsocr-json=rows.json", *options)
+    assert result.ret == code
+    assert (project.pytester.path / "rows.json").read_text(encoding="utf-8") == "older"
 
 
 def test_a_run_that_is_broken_off_keeps_rows_and_exit_code(project):

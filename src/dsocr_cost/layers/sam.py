@@ -148,7 +148,8 @@ class Block:
     @property
     def attn(self) -> Attention:
         """Its attention."""
-        return Attention.from_config(self.config, windowed=self.window_size > 0)
+        side = self.window_size or self.config.trained_grid
+        return Attention(self.config.hidden_size, self.config.num_attention_heads, (side, side))
 
     @property
     def mlp(self) -> MLPBlock:

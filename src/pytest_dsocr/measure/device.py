@@ -9,7 +9,7 @@ from ..errors import OptionError
 from ..results import Device
 from ..tolerances import short_device_name
 
-__all__ = ["device_names", "fingerprint", "placement", "resolve_device"]
+__all__ = ["card_of", "device_names", "fingerprint", "placement", "resolve_device"]
 
 
 def resolve_device(asked: str) -> str:
@@ -33,6 +33,13 @@ def resolve_device(asked: str) -> str:
     return f"cuda:{index}"
 
 
+def card_of(device: str) -> Any:
+    """Get the properties of a CUDA device: name, major, minor, total_memory (bytes)."""
+    import torch
+
+    return torch.cuda.get_device_properties(device)
+
+
 def placement(module: Any, inputs: Any, default: tuple[str, str]) -> tuple[str, str]:
     """Find the device and the dtype of a module: of its parameters, else of its inputs, else the default."""
     import torch
@@ -52,7 +59,7 @@ def fingerprint(device: str) -> Device:
 
     if not device.startswith("cuda"):
         return Device(type=device, torch=torch.__version__)
-    properties = torch.cuda.get_device_properties(device)
+    properties = card_of(device)
     return Device(
         type="cuda",
         name=properties.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,6 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from ..report.text import shorten
 from .measurement import Call
 
 if TYPE_CHECKING:
@@ -22,9 +22,11 @@ __all__ = ["Watch", "resolve_op"]
 _TORCH_NAMESPACES = ("aten", "prim", "prims", "profiler", "debugprims", "inductor", "_c10d_functional", "c10d")
 _MATRIX_WORK = re.compile(
     r"(^|_)(mm|bmm|addmm|baddbmm|addbmm|matmul|mv|addmv|dot|vdot|addr|ger|linear|bilinear|trilinear|einsum|gemm|cdist|euclidean"
-    r"|attention|transformer|lstm|gru|rnn|cholesky|qr|lu|svd|inv|solve|eig|eigh|lstsq|pinv)(?=_|$)"
+    r"|attention|transformer|lstm|gru|rnn|cholesky|qr|geqrf|ormqr|householder|lu(?!_unpack)|ldl|svd|inv|solve|eig|eigh"
+    r"|lstsq|pinv|det|slogdet|matrix_exp|hspmm|smm|sspaddmm)(?=_|$)"
     r"|(^|_)conv(olution)?(\d\w*|_\w+)?$"
 )
+_READS_NO_VALUES = re.compile(r"\w+_like|new_\w+|type_as")
 _ALLOCATES = re.compile(r"(new_)?empty(_like|_strided|_permuted)?")
 
 
@@ -89,7 +91,7 @@ class Watch(TorchDispatchMode):
             modules = {
                 module or "the top level": times for (op, module), times in self._uncounted.items() if op == name
             }
-            times, where = sum(modules.values()), shorten(", ".join(modules), 60)
+            times, where = sum(modules.values()), textwrap.shorten(", ".join(modules), 60, placeholder=" ...")
             complaints.append(f"{name} ran {times} times (in {where}), does matrix work and has no FLOP formula")
         complaints += [
             f"memory allocated in {module or 'the top level'} was read {times} times and written by no op that torch "
@@ -114,6 +116,8 @@ class Watch(TorchDispatchMode):
         if _ALLOCATES.fullmatch(name.partition("::")[2]):
             for tensor in _tensors(out):
                 self._unwritten[_storage(tensor)] = (StorageWeakRef(tensor.untyped_storage()), module)
+            return
+        if _READS_NO_VALUES.fullmatch(name.partition("::")[2]):
             return
         schema = func._schema  # noqa: SLF001 - the only place that says what an op writes
         if any(value.alias_info and not value.alias_info.is_write for value in schema.returns):

@@ -37,7 +37,9 @@ def _flash_attention(
         )[0]
     else:
         with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
-            out = torch.nn.functional.scaled_dot_product_attention(query, key, value, is_causal=causal, scale=scaling)
+            out = torch.nn.functional.scaled_dot_product_attention(
+                query, key, value, is_causal=causal, scale=scaling, enable_gqa=query.shape[1] != key.shape[1]
+            )
     return out.transpose(1, 2).contiguous(), None
 
 

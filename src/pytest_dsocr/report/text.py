@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
-
 __all__ = ["figure", "printable", "shorten", "signed"]
 
 
 def figure(value: float) -> str:
     """Write a count in full with thousands separators, anything else with six digits."""
-    if isinstance(value, float) and math.isfinite(value) and not value.is_integer():
+    if isinstance(value, float) and (abs(value) >= 1e21 or not value.is_integer()):
         return f"{value:.6g}"
     return f"{value:,.0f}" if isinstance(value, float) else f"{value:,}"
 
 
 def signed(value: float) -> str:
     """Write a difference with its sign, and 0 without."""
-    return figure(value) if value <= 0 else f"+{figure(value)}"
+    return f"+{figure(value)}" if value > 0 else figure(value)
 
 
 def printable(name: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dsocr_cost import ATTENTIONS, IMPLEMENTATIONS, DeepseekOCRConfig, Execution, SizeError, total
+from dsocr_cost import ATTENTIONS, IMPLEMENTATIONS, DeepseekOCRConfig, Execution, Op, SizeError, total
 from dsocr_cost.layers import LlamaAttention
 
 
@@ -63,3 +63,17 @@ def test_an_array_of_sizes_stays_an_array_of_whole_numbers(every_layer):
     layer, sizes = every_layer
     for op in layer.ops(**{name: np.array([size, 2 * size]) for name, size in sizes.items()}):
         assert (op.tensor_flops.dtype, op.tensor_flops.shape) == (np.int64, (2,))
+
+
+def test_a_product_beyond_int64_is_refused_not_wrapped():
+    """2 * 10**9 * 10**9 scores of 128 channels and 10 heads are 2.56e21."""
+    layer = LlamaAttention.from_config(DeepseekOCRConfig().decoder)
+    with pytest.raises(SizeError, match=r"^sdpa\.scores: 2.56e\+21 FLOPs do not fit into int64"):
+        total(layer.ops(1, np.array([10**9]), np.array([10**9])))
+    assert total(layer.ops(1, 10**9, 10**9)).tensor_flops > 2**63
+
+
+def test_a_sum_beyond_int64_is_refused_not_wrapped():
+    halves = [Op("half", "attention", np.array([2**62])), Op("half", "attention", np.array([2**62]))]
+    with pytest.raises(SizeError, match=r"^the sum: 9.22e\+18 FLOPs do not fit into int64"):
+        total(halves)
