@@ -107,6 +107,11 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
         run_of(items[0].config).deselected = True
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Expect every test that compares, also those that a stopped run never reaches; workers tell theirs by report."""
+    run_of(session.config).collector.expect(item.nodeid for item in session.items if _compares(item))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a GPU test without its GPU."""

@@ -267,3 +267,9 @@ def test_an_interrupted_run_keeps_its_rows(project):
     assert result.ret == pytest.ExitCode.INTERRUPTED
     assert layers(project.document()) == ["user.right", "user.wrong"]
     assert [one["test"] for one in project.document()["not_run"]] == ["test_it.py::test_last"]
+
+
+def test_a_run_that_stops_before_its_first_comparison_lists_it(project):
+    project.tests("def test_other():\n    assert False\n\n\ndef test_linear(dsocr):\n    raise AssertionError\n")
+    project.run("-x", "--dsocr-json=rows.json").assert_outcomes(failed=1)
+    assert project.document()["not_run"] == [{"test": "test_it.py::test_linear", "reason": "the run ended before it"}]
