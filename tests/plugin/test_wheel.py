@@ -1,5 +1,7 @@
 """A built wheel works the same as this folder."""
 
+import importlib.metadata
+import re
 import subprocess
 import sys
 import zipfile
@@ -30,6 +32,24 @@ def test_it_brings_types_tables_and_the_schema(installed):
         "pytest_dsocr/published/layers.csv",
     }
     assert not [name for name in brought if name.startswith(("tests", "docs", "conftest"))]
+
+
+def test_it_declares_the_plugin_and_what_it_needs(installed):
+    (metadata,) = importlib.metadata.distributions(path=[str(installed)])
+    assert [(one.group, one.name, one.value) for one in metadata.entry_points] == [
+        ("pytest11", "dsocr", "pytest_dsocr.plugin")
+    ]
+    needed = {re.match(r"[\w-]+", requirement)[0] for requirement in metadata.requires}
+    assert needed == {
+        "numpy",
+        "packaging",
+        "pytest",
+        "pytest-benchmark",
+        "pytest-xdist",
+        "tabulate",
+        "torch",
+        "transformers",
+    }
 
 
 def test_it_measures_a_layer(installed, pytester, monkeypatch):

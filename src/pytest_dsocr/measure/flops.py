@@ -48,12 +48,14 @@ class FlopMeasurer:
     def _prove(self, device: str) -> None:
         from .canary import CANARIES
 
+        ran = 0
         for canary in CANARIES:
             try:
                 run = canary.prepare(device)
                 run()
             except (NotImplementedError, RuntimeError):
                 continue  # this device has no such kernel, so no layer can run one either
+            ran += 1
             counted = count_flops(run, self._formulas, device)
             if counted.problem or counted.value != canary.flops:
                 msg = (
@@ -61,6 +63,9 @@ class FlopMeasurer:
                     f"it is {canary.flops:,} by hand{f'; {counted.problem}' if counted.problem else ''}"
                 )
                 raise MeasurementError(msg)
+        if not ran:
+            msg = f"the FLOP counter could not be proven on {device}: none of {len(CANARIES)} ops of known size ran"
+            raise MeasurementError(msg)
 
 
 def count_flops(run: Callable[[], Any], formulas: Mapping[str, Callable[..., int]], device: str) -> Measurement:

@@ -1,10 +1,13 @@
 """The honest counter: what it counts, and what it says that it could not count."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn import functional
 
 from pytest_dsocr import MeasurementError, Subject
+from pytest_dsocr.measure import canary
 from pytest_dsocr.measure.canary import CANARIES
 from pytest_dsocr.measure.flops import FlopMeasurer, count_flops
 from pytest_dsocr.measure.formulas import FORMULAS, attention_flops
@@ -179,5 +182,15 @@ def test_an_op_that_a_device_does_not_have_proves_nothing(subject, monkeypatch):
     def prepare(device):
         raise NotImplementedError(device)
 
-    monkeypatch.setattr("pytest_dsocr.measure.canary.CANARIES", (type(CANARIES[0])("a unicorn", 7, prepare),))
+    absent = type(CANARIES[0])("a unicorn", 7, prepare)
+    monkeypatch.setattr("pytest_dsocr.measure.canary.CANARIES", (absent, CANARIES[0]))
     assert FlopMeasurer({}).measure(subject, device="cpu").value == 48 + 80 + 40
+
+
+def test_a_device_on_which_no_canary_runs_is_not_believed(monkeypatch):
+    def lost(device):
+        raise RuntimeError(device)
+
+    monkeypatch.setattr(canary, "CANARIES", tuple(replace(one, prepare=lost) for one in canary.CANARIES))
+    with pytest.raises(MeasurementError, match="could not be proven on meta: none of 4 ops of known size ran"):
+        FlopMeasurer(FORMULAS).measure(Subject(torch.nn.Identity(), lambda: ((), {})), device="meta")
