@@ -17,6 +17,8 @@ from .measurement import Measurement, Subject
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from .memo import MetaMemo
+
 __all__ = ["FlopMeasurer", "count_flops"]
 
 
@@ -32,6 +34,7 @@ class FlopMeasurer:
     def __init__(self, formulas: Mapping[str, Callable[..., int]]) -> None:
         self._formulas = dict(formulas)
         self._proven: set[str] = set()
+        self._memo: MetaMemo | None = None
 
     def measure(self, subject: Subject, *, device: str) -> Measurement:
         """Count one run, without gradients.
@@ -39,11 +42,14 @@ class FlopMeasurer:
         Raises:
             MeasurementError: the counter miscounts an op of known size here.
         """
+        from .memo import MetaMemo
+
+        self._memo = self._memo or MetaMemo()
         if device not in self._proven:
             self._prove(device)
             self._proven.add(device)
         args, kwargs = subject.inputs()  # made before the count: they are no work of the module
-        return count_flops(lambda: subject.module(*args, **kwargs), self._formulas, device)
+        return count_flops(lambda: subject.module(*args, **kwargs), self._formulas, device, self._memo)
 
     def _prove(self, device: str) -> None:
         from .canary import CANARIES
@@ -68,7 +74,9 @@ class FlopMeasurer:
             raise MeasurementError(msg)
 
 
-def count_flops(run: Callable[[], Any], formulas: Mapping[str, Callable[..., int]], device: str) -> Measurement:
+def count_flops(
+    run: Callable[[], Any], formulas: Mapping[str, Callable[..., int]], device: str, memo: MetaMemo | None = None
+) -> Measurement:
     """Count the FLOPs of one call, op by op."""
     import torch
     from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -78,7 +86,7 @@ def count_flops(run: Callable[[], Any], formulas: Mapping[str, Callable[..., int
 
     custom = {op: formula for name, formula in formulas.items() if (op := resolve_op(name)) is not None}
     counter = FlopCounterMode(display=False, custom_mapping=custom)
-    watch = Watch(counter)
+    watch = Watch(counter, memo)
     # every fused attention of a GPU has a formula; elsewhere attention is counted as the two matmuls that it is
     backends = nullcontext() if device.startswith("cuda") else sdpa_kernel(SDPBackend.MATH)
     # the watch stands under the counter, so that it sees the ops that the counter has decomposed others into

@@ -13,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from .measurement import Call
+from .memo import MetaMemo
 
 if TYPE_CHECKING:
     from torch.utils.flop_counter import FlopCounterMode
@@ -53,10 +54,11 @@ class Watch(TorchDispatchMode):
     of wrote it, as a kernel leaves behind that was launched past torch.
     """
 
-    def __init__(self, counter: FlopCounterMode) -> None:
+    def __init__(self, counter: FlopCounterMode, memo: MetaMemo | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.calls: list[Call] = []
         self._counter = counter
+        self._memo = memo or MetaMemo()
         self._uncounted: Counter[tuple[str, str]] = Counter()
         self._unwritten: dict[int, tuple[StorageWeakRef, str]] = {}
         self._unseen: Counter[str] = Counter()
@@ -66,7 +68,7 @@ class Watch(TorchDispatchMode):
     ) -> Any:
         """Let the op run, then note it."""
         kwargs = kwargs or {}
-        out = func(*args, **kwargs)
+        out = self._memo.run(func, args, kwargs)
         packet = func._overloadpacket  # noqa: SLF001 - the counter's registry is keyed by it
         name = func.name().split(".")[0]
         module = self._module()
