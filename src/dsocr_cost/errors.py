@@ -1,6 +1,6 @@
 """The errors of both packages, one small tree."""
 
-__all__ = ["ConfigError", "DsocrError", "SizeError"]
+__all__ = ["ConfigError", "DsocrError", "SessionError", "SizeError"]
 
 
 class DsocrError(Exception):
@@ -13,3 +13,7 @@ class ConfigError(DsocrError, ValueError):
 
 class SizeError(DsocrError, ValueError):
     """A size or an execution that no layer can be priced for."""
+
+
+class SessionError(DsocrError):
+    """A session was asked for what does not follow from where it stands."""

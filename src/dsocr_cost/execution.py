@@ -9,9 +9,12 @@ from .errors import SizeError
 
 __all__ = [
     "ATTENTIONS",
+    "DTYPES",
     "IMPLEMENTATIONS",
+    "ITEM_BYTES",
     "ROTARIES",
     "AttentionName",
+    "DtypeName",
     "Execution",
     "ImplementationName",
     "RotaryName",
@@ -20,10 +23,15 @@ __all__ = [
 ImplementationName: TypeAlias = Literal["vendor", "transformers"]
 AttentionName: TypeAlias = Literal["eager", "sdpa", "flash"]
 RotaryName: TypeAlias = Literal["matmul", "elementwise"]
+DtypeName: TypeAlias = Literal["bfloat16", "float16", "float32"]
 
 IMPLEMENTATIONS: tuple[ImplementationName, ...] = get_args(ImplementationName)
 ATTENTIONS: tuple[AttentionName, ...] = get_args(AttentionName)
 ROTARIES: tuple[RotaryName, ...] = get_args(RotaryName)
+DTYPES: tuple[DtypeName, ...] = get_args(DtypeName)
+
+ITEM_BYTES: dict[DtypeName, int] = {"bfloat16": 2, "float16": 2, "float32": 4}
+"""Bytes of one element."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +42,8 @@ class Execution:
     own modules (5.10 or later). ``attention``: ``eager`` is two matmuls around a softmax, ``sdpa`` and ``flash`` are
     one fused kernel. SAM adds a relative-position bias, which no flash kernel takes: it runs ``sdpa`` under ``flash``.
     ``rotary`` is how the rotary table is made: as a batched ``matmul`` (the vendor, and transformers' ``llama`` before
-    5.15) or ``elementwise`` (since then); None takes that of the implementation.
+    5.15) or ``elementwise`` (since then); None takes that of the implementation. ``dtype`` is that of weights and
+    activations; it changes bytes, never FLOPs.
 
     Raises:
         SizeError: a name that is none of these.
@@ -43,12 +52,14 @@ class Execution:
     implementation: ImplementationName = "transformers"
     attention: AttentionName = "sdpa"
     rotary: RotaryName | None = None
+    dtype: DtypeName = "bfloat16"
 
     def __post_init__(self) -> None:
         """Refuse names that no layer knows."""
         _require("implementation", self.implementation, IMPLEMENTATIONS)
         _require("attention", self.attention, ATTENTIONS)
         _require("rotary", self.rotary, (None, *ROTARIES))
+        _require("dtype", self.dtype, DTYPES)
 
     @property
     def rotary_is_matmul(self) -> bool:

@@ -1,4 +1,4 @@
-"""The whole model in two parts, vision and decoder, each priced like a layer.
+"""The whole model: vision and decoder, each priced like a layer, and a whole run of both.
 
 Implementations: transformers makes the rotary table once a forward, for one row of positions that all sequences of the
 batch share; the vendor makes it in each layer, for every sequence.
@@ -14,7 +14,7 @@ from .kernels import embedding_params, rms_norm_params
 from .layers import DeepseekV2DecoderLayer, ImageEncoderViT, LlamaRotaryEmbedding, LMHead, MlpProjector, VitModel
 from .layers.layer import sized
 from .op import under
-from .workload import Grid, Mode, feature_side, views
+from .workload import Grid, Mode, feature_side, image_tokens, views
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .config import DecoderConfig, DeepseekOCRConfig
     from .op import Count, Op
 
-__all__ = ["STAGES", "Decoder", "Vision"]
+__all__ = ["STAGES", "Decoder", "DeepseekOCR", "Vision"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,5 +98,49 @@ class Decoder:
         return embedding + layers + rms_norm_params(self.config.hidden_size) + self.lm_head.params
 
 
-STAGES: tuple[type[Vision | Decoder], ...] = (Vision, Decoder)
+@dataclass(frozen=True, slots=True)
+class DeepseekOCR:
+    """Vision, the prefill of its image tokens and a prompt, then decode steps: all that a run launches, in order."""
+
+    group: ClassVar[str] = "model"
+    config: DeepseekOCRConfig
+    mode: Mode
+    cropped: bool
+
+    @property
+    def vision(self) -> Vision:
+        """Its first part."""
+        return Vision(self.config, self.mode, self.cropped)
+
+    @property
+    def decoder(self) -> Decoder:
+        """Its second part."""
+        return Decoder(self.config.decoder)
+
+    @sized
+    def ops(
+        self,
+        batch: Count,
+        text_tokens: Count,
+        decode_steps: int,
+        crops_high: Count = 0,
+        crops_wide: Count = 0,
+        *,
+        execution: Execution = Execution(),
+    ) -> Iterator[Op]:
+        """Price ``batch`` pages, each with a prompt of ``text_tokens``; step n of decode attends over n keys more."""
+        yield from under("vision", self.vision.ops(batch, crops_high, crops_wide, execution=execution))
+        grid = Grid(crops_high, crops_wide) if self.cropped else None
+        context = image_tokens(self.mode, grid, self.config.sam) + text_tokens
+        yield from under("prefill", self.decoder.ops(batch, context, context, execution=execution))
+        for step in range(1, decode_steps + 1):
+            yield from under(f"decode.{step}", self.decoder.ops(batch, 1, context + step, execution=execution))
+
+    @property
+    def params(self) -> int:
+        """Both parts."""
+        return self.vision.params + self.decoder.params
+
+
+STAGES: tuple[type[Vision | Decoder | DeepseekOCR], ...] = (Vision, Decoder, DeepseekOCR)
 """What tolerances and rows may name beside the layers."""

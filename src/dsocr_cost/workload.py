@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .errors import SizeError
+from .polynomial import Polynomial
 
 if TYPE_CHECKING:
     from .config import SamConfig
     from .op import Count
 
-__all__ = ["MODES", "Grid", "Mode", "View", "crop_grid", "feature_side", "image_tokens", "views"]
+__all__ = [
+    "MODEL_GRIDS",
+    "MODES",
+    "Grid",
+    "Mode",
+    "View",
+    "Workload",
+    "crop_grid",
+    "feature_side",
+    "image_tokens",
+    "parse_grid",
+    "views",
+]
 
 MIN_CROPS, MAX_CROPS = 2, 9
+MAX_SIDE = 102
+"""Crops along one side of a grid given by hand: the most that a JPEG, of up to 65,535 pixels, fills with 640 each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +61,33 @@ class Grid(NamedTuple):
     high: Count
     wide: Count
 
+    def __str__(self) -> str:
+        return f"{self.high}x{self.wide}"
+
+
+_MODEL_SIDES: tuple[tuple[int, int], ...] = tuple(
+    (high, crops // high)
+    for crops in range(MIN_CROPS, MAX_CROPS + 1)
+    for high in range(1, crops + 1)
+    if crops % high == 0
+)
+MODEL_GRIDS: tuple[Grid, ...] = tuple(Grid(high, wide) for high, wide in _MODEL_SIDES)
+"""The grids that the model's preprocessing picks from, the smaller ones first."""
+
+
+def parse_grid(text: str) -> Grid:
+    """Read a grid as people write it, high before wide: ``2x3``.
+
+    Raises:
+        SizeError: another form, or a side that no image fills.
+    """
+    match = re.fullmatch(r"(\d{1,9})x(\d{1,9})", text.strip().lower(), re.ASCII)
+    sides = tuple(int(side) for side in match.groups()) if match else ()
+    if not sides or not all(1 <= side <= MAX_SIDE for side in sides):
+        msg = f"grid: got {text!r}, allowed is HIGHxWIDE, such as 2x3, with 1 to {MAX_SIDE} crops a side"
+        raise SizeError(msg)
+    return Grid(*sides)
+
 
 class View(NamedTuple):
     """Square images that go through the vision tower as one batch: how many, and their side in pixels."""
@@ -70,10 +113,8 @@ def crop_grid(width: int, height: int, mode: Mode) -> Grid | None:
             raise SizeError(msg)
     if mode.crop_size is None or max(width, height) <= mode.crop_size:
         return None
-    sides = range(1, MAX_CROPS + 1)
-    grids = [(high, wide) for high in sides for wide in sides if MIN_CROPS <= high * wide <= MAX_CROPS]
-    best, closest = grids[0], float("inf")
-    for high, wide in sorted(grids, key=lambda grid: grid[0] * grid[1]):
+    best, closest = _MODEL_SIDES[0], float("inf")
+    for high, wide in _MODEL_SIDES:
         distance = abs(width / height - wide / high)
         larger_fits = width * height > 0.5 * mode.crop_size**2 * high * wide
         if distance < closest or (distance == closest and larger_fits):
@@ -115,3 +156,54 @@ def image_tokens(mode: Mode, grid: Grid | None, sam: SamConfig) -> Count:
         crop = feature_side(mode.crop_size, sam)
         tokens = tokens + grid.high * crop * (grid.wide * crop + 1)
     return tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What one run is asked for: ``batch`` pages of one size, a prompt, and how many tokens it decodes.
+
+    ``mode`` None is a prompt without an image; ``grid`` None a page of one view. Sizes may be arrays that broadcast:
+    the sides of the grid, ``text_tokens`` (before or after the image, the same for each page), ``decode_steps`` and
+    ``batch``.
+
+    Raises:
+        SizeError: a size below its least, or a grid where the mode has none; it starts with the field's name.
+    """
+
+    mode: Mode | None
+    grid: Grid | None = None
+    text_tokens: Count = 0
+    decode_steps: Count = 1
+    batch: Count = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what no run can be."""
+        _require("text_tokens", self.text_tokens, 0)
+        _require("decode_steps", self.decode_steps, 1)
+        _require("batch", self.batch, 1)
+        if self.grid is None:
+            return
+        if self.mode is None or self.mode.crop_size is None:
+            croppers = ", ".join(mode.name for mode in MODES.values() if mode.crop_size)
+            got = "no image" if self.mode is None else f"mode {self.mode.name}"
+            msg = f"grid: got {self.grid} with {got}, which takes none; allowed are the modes {croppers}"
+            raise SizeError(msg)
+        for side in self.grid:
+            _require("grid", side, 1)
+
+    def image_tokens(self, sam: SamConfig) -> Count:
+        """Count the positions that a page takes in the context; none without an image."""
+        return 0 if self.mode is None else image_tokens(self.mode, self.grid, sam)
+
+    def context(self, sam: SamConfig) -> Count:
+        """Count the positions of a prefill, for one page: image and text."""
+        return self.image_tokens(sam) + self.text_tokens
+
+
+def _require(name: str, size: Any, least: int) -> None:
+    if isinstance(size, Polynomial):
+        return  # symbols have no size yet
+    smaller = size < least
+    if smaller if isinstance(smaller, bool) else smaller.any():
+        msg = f"{name}: got {size}, allowed is at least {least}"
+        raise SizeError(msg)

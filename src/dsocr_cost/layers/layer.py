@@ -7,13 +7,14 @@ import inspect
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Protocol, TypeVar, cast, runtime_checkable
 
 from ..errors import SizeError
+from ..polynomial import Polynomial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ..op import Count, Op
+    from ..op import Op
 
-__all__ = ["Layer", "layer_name", "require_at_least", "sized"]
+__all__ = ["Layer", "as_count", "layer_name", "require_at_least", "sized"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -23,7 +24,7 @@ R = TypeVar("R")
 class Layer(Protocol):
     """A frozen value: its fields are what the module's ``__init__`` takes.
 
-    ``ops`` takes the sizes that ``forward`` sees (ints, or integer arrays that broadcast), and ``execution``, and
+    ``ops`` takes the sizes that ``forward`` sees (ints, integer arrays that broadcast, symbols) and ``execution``, and
     yields the kernels with matrix work in the order in which ``forward`` runs them. ``params`` counts the module's
     parameters. ``group`` is its part of the model in names and tables.
     """
@@ -58,27 +59,35 @@ def sized(ops: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(ops)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         layer, *sizes = args
-        counts = [_as_count(name, size) for name, size in zip(names[1:], sizes, strict=False)]
-        named = {name: one if name == "execution" else _as_count(name, one) for name, one in kwargs.items()}
+        counts = [as_count(name, size) for name, size in zip(names[1:], sizes, strict=False)]
+        named = {name: one if name == "execution" else as_count(name, one) for name, one in kwargs.items()}
         return cast("Any", ops)(layer, *counts, *sizes[len(counts) :], **named)  # type: ignore[no-any-return]
 
     return checked
 
 
-def require_at_least(name: str, size: Count, least_name: str, least: Count) -> None:
+def require_at_least(name: str, size: Any, least_name: str, least: Any) -> None:
     """Refuse a size that is smaller than another one anywhere.
 
     Raises:
         SizeError: both sizes.
     """
+    if isinstance(size, Polynomial) or isinstance(least, Polynomial):
+        return  # symbols have no size yet
     smaller = size < least
     if smaller if isinstance(smaller, bool) else smaller.any():
         msg = f"{name}: got {size}, allowed is at least {least_name} ({least})"
         raise SizeError(msg)
 
 
-def _as_count(name: str, size: Any) -> Any:
-    """Check a size, and widen an array of integers; numpy is not needed for that."""
+def as_count(name: str, size: Any) -> Any:
+    """Check a size, and widen an array of integers; numpy is not needed for that.
+
+    Raises:
+        SizeError: the size, what it got and what is allowed.
+    """
+    if isinstance(size, Polynomial):
+        return size
     array = hasattr(size, "dtype")
     whole = size.dtype.kind in "iu" if array else isinstance(size, int) and not isinstance(size, bool)
     if not whole or (size < 0 if not array else bool((size < 0).any())):
