@@ -18,7 +18,7 @@ A sweep is one evaluation on arrays: :func:`dsocr_cost.sweep.evaluate`.
 
 from .config import ClipConfig, DecoderConfig, DeepseekOCRConfig, ProjectorConfig, SamConfig
 from .errors import ConfigError, DsocrError, SessionError, SizeError
-from .execution import ATTENTIONS, IMPLEMENTATIONS, Execution
+from .execution import ATTENTIONS, DTYPES, IMPLEMENTATIONS, Execution
 from .kv_cache import SyntheticKVCache
 from .op import Cost, Count, Matmul, Op, total
 from .session import DeepseekOCRModel
@@ -27,6 +27,7 @@ from .workload import MODES, Grid, Mode, Workload
 
 __all__ = [
     "ATTENTIONS",
+    "DTYPES",
     "IMPLEMENTATIONS",
     "MODES",
     "ClipConfig",

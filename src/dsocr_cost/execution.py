@@ -9,8 +9,12 @@ from .errors import SizeError
 
 __all__ = [
     "ATTENTIONS",
+    "BOOL_BYTES",
     "DTYPES",
+    "FP32_BYTES",
     "IMPLEMENTATIONS",
+    "INT32_BYTES",
+    "INT64_BYTES",
     "ITEM_BYTES",
     "ROTARIES",
     "AttentionName",
@@ -32,6 +36,8 @@ DTYPES: tuple[DtypeName, ...] = get_args(DtypeName)
 
 ITEM_BYTES: dict[DtypeName, int] = {"bfloat16": 2, "float16": 2, "float32": 4}
 """Bytes of one element."""
+
+FP32_BYTES, INT64_BYTES, INT32_BYTES, BOOL_BYTES = 4, 8, 4, 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,11 @@ class Execution:
     def rotary_is_matmul(self) -> bool:
         """Whether the rotary table costs tensor FLOPs."""
         return self.rotary == "matmul" or (self.rotary is None and self.implementation == "vendor")
+
+    @property
+    def item_bytes(self) -> int:
+        """Bytes of an element of weights and activations."""
+        return ITEM_BYTES[self.dtype]
 
     @property
     def fused(self) -> bool:

@@ -1,83 +1,221 @@
-"""Kernels: sizes in, one Op out. The only place with a formula for FLOPs or for the parameters of a kernel.
+"""Kernels: sizes in, one Op out. The only place with a formula for FLOPs, bytes or the parameters of a kernel.
 
 Letters in the comments: b batch, h heads, s query positions, t key positions, d head_dim, m rows, k summed over,
 n columns, c channels. A multiply-add is 2 FLOPs; biases, masks and softmax are not counted, and a causal mask gives
-no discount, because the kernels that this model runs under are counted without one.
+no discount, because the kernels that this model runs under are counted without one. ``item_bytes`` is what an element
+of weights and activations takes.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .execution import FP32_BYTES
 from .op import Count, Matmul, Op, OpKind
+from .polynomial import Polynomial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .execution import Execution
-
 __all__ = [
-    "attention",
+    "Tensor",
     "bmm",
+    "cast",
     "conv2d",
     "conv2d_params",
+    "copy",
+    "differ",
     "embedding_params",
+    "fill",
+    "fused_attention",
     "grouped_linear",
+    "layer_norm",
     "layer_norm_params",
     "linear",
     "linear_params",
+    "lookup",
+    "pointwise",
+    "reduction",
     "rms_norm_params",
+    "several",
+    "softmax",
+    "touched",
 ]
 
 
-def _matmul(name: str, kind: OpKind, batch: Count, m: Count, n: Count, k: Count) -> Op:
+class Tensor(NamedTuple):
+    """What a kernel reads or writes: how many elements are stored, and the bytes of one."""
+
+    elements: Count
+    item_bytes: int
+
+    @property
+    def bytes(self) -> Count:
+        """All of it."""
+        return self.elements * self.item_bytes
+
+
+def several(size: Any) -> Any:
+    """Say where there is more than one: 1 there and 0 elsewhere.
+
+    A transposed view of one batch, row or column is laid out in order already, so copying it is left out.
+    """
+    if isinstance(size, Polynomial):
+        return size.mapped("several", several)
+    return int(size > 1) if isinstance(size, int) else (size > 1).astype("int64")
+
+
+def differ(left: Any, right: Any) -> Any:
+    """Say where two sizes differ: 1 there and 0 elsewhere."""
+    different = left != right
+    return int(different) if isinstance(different, bool) else different.astype("int64")
+
+
+def touched(experts: int, picks: int, tokens: Any) -> Any:
+    """Expect how many of ``experts`` get one of ``tokens`` that pick ``picks`` each, evenly: rounded to whole ones."""
+    if isinstance(tokens, Polynomial):
+        return tokens.mapped(f"touched of {experts} by {picks}", lambda size: touched(experts, picks, size))
+    if isinstance(tokens, int):
+        tokens = min(tokens, 10**6)  # enough for none to be missed
+        return round(experts * (1 - (1 - picks / experts) ** tokens))
+    return (experts * (1 - (1 - picks / experts) ** tokens)).round().astype("int64")
+
+
+def _matmul(name: str, kind: OpKind, sizes: Matmul, read: Count, weights: Count, written: Count, item_bytes: int) -> Op:
     # [m, k] @ [k, n], batch times; each of the m * n sums takes k multiply-adds
-    return Op(name, kind, 2 * batch * m * n * k, Matmul(batch, m, n, k))
+    batch, m, n, k = sizes
+    return Op(
+        name,
+        kind,
+        tensor_flops=2 * batch * m * n * k,
+        read_bytes=read * item_bytes,
+        weight_bytes=weights * item_bytes,
+        write_bytes=written * item_bytes,
+        matmul=sizes,
+    )
 
 
-def bmm(name: str, batch: Count, m: Count, n: Count, k: Count) -> Op:
+def bmm(name: str, item_bytes: int, batch: Count, m: Count, n: Count, k: Count) -> Op:
     """Multiply ``batch`` pairs of matrices, m x k by k x n."""
-    return _matmul(name, "bmm", batch, m, n, k)
+    return _matmul(name, "bmm", Matmul(batch, m, n, k), batch * m * k + batch * k * n, 0, batch * m * n, item_bytes)
 
 
-def linear(name: str, rows: Count, in_features: int, out_features: int) -> Op:
-    """Apply one weight to ``rows`` vectors, with or without a bias (``torch.nn.Linear``)."""
-    return _matmul(name, "linear", 1, rows, out_features, in_features)
+def linear(name: str, item_bytes: int, rows: Count, in_features: int, out_features: int, *, bias: bool = False) -> Op:
+    """Apply one weight to ``rows`` vectors (``torch.nn.Linear``)."""
+    weights = linear_params(in_features, out_features, bias=bias)
+    sizes = Matmul(1, rows, out_features, in_features)
+    return _matmul(name, "linear", sizes, rows * in_features, weights, rows * out_features, item_bytes)
 
 
-def grouped_linear(name: str, rows: Count, in_features: int, out_features: int) -> Op:
+def grouped_linear(
+    name: str, item_bytes: int, rows: Count, in_features: int, out_features: int, experts: Count, ends: Tensor
+) -> Op:
     """Apply to each of ``rows`` vectors the weight of the expert that it was routed to.
 
-    ``rows`` is tokens x experts per token, over all experts; the work does not depend on how they are shared out.
+    ``rows`` is tokens x experts per token, over all experts; the work does not depend on how they are shared out, the
+    weights that are read are those of the ``experts`` that got any. ``ends`` says where the rows of each one end.
     """
-    return _matmul(name, "grouped_linear", 1, rows, out_features, in_features)
+    weights = experts * linear_params(in_features, out_features, bias=False)
+    sizes = Matmul(1, rows, out_features, in_features)
+    op = _matmul(name, "grouped_linear", sizes, rows * in_features, weights, rows * out_features, item_bytes)
+    return replace(op, read_bytes=op.read_bytes + ends.bytes)
 
 
 def conv2d(
-    name: str, batch: Count, out_height: Count, out_width: Count, in_channels: int, out_channels: int, kernel_size: int
+    name: str,
+    item_bytes: int,
+    batch: Count,
+    in_size: tuple[Count, Count],
+    out_size: tuple[Count, Count],
+    channels: tuple[int, int],
+    kernel_size: int,
+    *,
+    bias: bool = False,
 ) -> Op:
     """Slide a square kernel, without groups, over ``batch`` images (``torch.nn.Conv2d``); padding counts as data."""
     # im2col [b * out_h * out_w, c_in * k * k] @ weight.T [c_in * k * k, c_out]
+    (in_height, in_width), (out_height, out_width), (in_channels, out_channels) = in_size, out_size, channels
     positions = batch * out_height * out_width
-    return _matmul(name, "conv2d", 1, positions, out_channels, in_channels * kernel_size * kernel_size)
+    sizes = Matmul(1, positions, out_channels, in_channels * kernel_size * kernel_size)
+    weights = conv2d_params(in_channels, out_channels, kernel_size, bias=bias)
+    pixels = batch * in_channels * in_height * in_width
+    return _matmul(name, "conv2d", sizes, pixels, weights, positions * out_channels, item_bytes)
 
 
-def attention(
-    name: str, execution: Execution, batch: Count, num_heads: int, q_len: Count, kv_len: Count, head_dim: int
-) -> Iterator[Op]:
-    """Score every query against every key, and sum the values by those scores.
+def fused_attention(name: str, query: Tensor, keys: Count, kv_len: Count, rows: Count, bias: Count = 0) -> Op:
+    """Score every query against every key, and sum the values by those scores, in one kernel.
 
-    ``num_heads`` counts query heads, also where several of them share a key head. Eager attention is two matmuls,
-    ``name.scores`` and ``name.values``; a fused kernel is one op of the same work.
+    ``query`` [b, h, s, d] has ``rows`` = b * h * s vectors, keys and values have ``keys`` elements each, and ``bias``
+    elements are added to the scores. Out come as many elements as queries, and a fp32 log-sum a row.
     """
     # scores: q [b * h, s, d] @ k.T [b * h, d, t]; values: scores [b * h, s, t] @ v [b * h, t, d]
-    scores = bmm(f"{name}.scores", batch * num_heads, q_len, kv_len, head_dim)
-    values = bmm(f"{name}.values", batch * num_heads, q_len, head_dim, kv_len)
-    if execution.fused:
-        yield Op(name, "attention", scores.tensor_flops + values.tensor_flops)
-    else:
-        yield scores
-        yield values
+    return Op(
+        name,
+        "attention",
+        tensor_flops=2 * 2 * query.elements * kv_len,
+        read_bytes=(query.elements + 2 * keys + bias) * query.item_bytes,
+        write_bytes=query.bytes + rows * FP32_BYTES,
+    )
+
+
+def pointwise(name: str, out: Tensor, *read: Tensor, weights: Count = 0) -> Op:
+    """Compute each element of ``out`` from elements of what is read, one FLOP each; ``weights`` are bytes."""
+    return Op(
+        name,
+        "pointwise",
+        cuda_flops=out.elements,
+        read_bytes=_bytes(read),
+        weight_bytes=weights,
+        write_bytes=out.bytes,
+    )
+
+
+def reduction(name: str, source: Tensor, *out: Tensor, read: tuple[Tensor, ...] = (), weights: Count = 0) -> Op:
+    """Combine the elements of ``source`` (sums, norms, softmax, sorting), one FLOP each."""
+    return Op(
+        name,
+        "reduction",
+        cuda_flops=source.elements,
+        read_bytes=source.bytes + _bytes(read),
+        weight_bytes=weights,
+        write_bytes=_bytes(out),
+    )
+
+
+def copy(name: str, out: Tensor, *read: Tensor, weights: Count = 0) -> Op:
+    """Move elements, without arithmetic: clone, concatenate, pad; what is read is as much as ``out`` unless said."""
+    return Op(name, "copy", read_bytes=_bytes(read or (out,)), weight_bytes=weights, write_bytes=out.bytes)
+
+
+def lookup(name: str, out: Tensor, indices: Tensor) -> Op:
+    """Take the elements of ``out`` from a larger tensor, by indices."""
+    return Op(name, "lookup", read_bytes=out.bytes + indices.bytes, write_bytes=out.bytes)
+
+
+def fill(name: str, out: Tensor) -> Op:
+    """Write numbers that need no input."""
+    return Op(name, "fill", write_bytes=out.bytes)
+
+
+def cast(name: str, elements: Count, from_bytes: int, to_bytes: int) -> Iterator[Op]:
+    """Convert between dtypes; nothing where they are the same."""
+    if from_bytes != to_bytes:
+        yield copy(name, Tensor(elements, to_bytes), Tensor(elements, from_bytes))
+
+
+def softmax(name: str, item_bytes: int, elements: Count) -> Iterator[Op]:
+    """Normalise scores in fp32, and convert them back."""
+    scores = Tensor(elements, FP32_BYTES)
+    yield from cast(f"{name}.to_fp32", elements, item_bytes, FP32_BYTES)
+    yield reduction(name, scores, scores)
+    yield from cast(f"{name}.from_fp32", elements, FP32_BYTES, item_bytes)
+
+
+def layer_norm(name: str, item_bytes: int, rows: Count, channels: int) -> Op:
+    """Normalise rows of ``channels``, in one kernel, which keeps a fp32 mean and deviation a row."""
+    x, kept = Tensor(rows * channels, item_bytes), Tensor(2 * rows, FP32_BYTES)
+    return reduction(name, x, x, kept, weights=layer_norm_params(channels) * item_bytes)
 
 
 def linear_params(in_features: int, out_features: int, *, bias: bool) -> int:
@@ -103,3 +241,10 @@ def layer_norm_params(channels: int) -> int:
 def rms_norm_params(channels: int) -> int:
     """Count the scale, one a channel."""
     return channels
+
+
+def _bytes(tensors: tuple[Tensor, ...]) -> Count:
+    moved: Count = 0
+    for tensor in tensors:
+        moved = moved + tensor.bytes
+    return moved

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from .errors import SizeError
@@ -13,12 +13,17 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Cost", "Count", "Matmul", "Op", "OpKind", "total", "under"]
+__all__ = ["MATRIX_WORK", "Cost", "Count", "Matmul", "Op", "OpKind", "total", "under"]
 
 Count: TypeAlias = "int | NDArray[np.int64]"
 """A size or a sum of sizes: a Python int, or an integer array with one entry a point of a sweep."""
 
-OpKind: TypeAlias = Literal["linear", "grouped_linear", "bmm", "conv2d", "attention"]
+OpKind: TypeAlias = Literal[
+    "linear", "grouped_linear", "bmm", "conv2d", "attention", "pointwise", "reduction", "copy", "lookup", "fill"
+]
+
+MATRIX_WORK: frozenset[OpKind] = frozenset({"linear", "grouped_linear", "bmm", "conv2d", "attention"})
+"""The kinds that run on tensor cores."""
 
 
 class Matmul(NamedTuple):
@@ -32,17 +37,24 @@ class Matmul(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Op:
-    """One kernel that does matrix work.
+    """One kernel that the implementation launches; ``launches`` 0 where the sizes at hand make it needless.
 
     ``name`` is its path inside the layer, spelled as in the implementation's ``named_modules()``, and after it the
     step for what is no module of its own. ``tensor_flops`` counts a multiply-add as 2 and no bias, norm, softmax,
-    activation, interpolation or look-up. ``matmul`` holds the sizes that a GEMM library is called with; it is None
-    for a fused attention, whose two products never stand in memory.
+    activation, interpolation or look-up; ``cuda_flops`` one FLOP an output element of pointwise arithmetic and one an
+    input element of a reduction. ``read_bytes``, ``weight_bytes`` (read too, from parameters) and ``write_bytes`` are
+    those of its tensors, as stored, each once. ``matmul`` holds the sizes that a GEMM library is called with; it is
+    None for a fused attention, whose two products never stand in memory.
     """
 
     name: str
     kind: OpKind
-    tensor_flops: Count
+    tensor_flops: Count = 0
+    cuda_flops: Count = 0
+    read_bytes: Count = 0
+    weight_bytes: Count = 0
+    write_bytes: Count = 0
+    launches: Count = 1
     matmul: Matmul | None = None
 
     def __post_init__(self) -> None:
@@ -51,29 +63,49 @@ class Op:
             batch, m, n, k = self.matmul
             _refuse_overflow(self.name, 2.0 * batch * m * n * k)
 
+    @property
+    def io_bytes(self) -> Count:
+        """All that it reads and writes."""
+        return self.read_bytes + self.weight_bytes + self.write_bytes
+
+    def times(self, count: Count) -> Op:
+        """Launch it ``count`` times: 0 where it is not needed, an array where that depends on the point."""
+        counts = {field.name: getattr(self, field.name) * count for field in fields(Cost) if field.name != "io_bytes"}
+        moved = {name: getattr(self, name) * count for name in ("read_bytes", "weight_bytes", "write_bytes")}
+        return replace(self, **counts, **moved)
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
     """What is additive over ops. Counts, not rates; arrays where the sizes were arrays."""
 
     tensor_flops: Count = 0
+    cuda_flops: Count = 0
+    io_bytes: Count = 0
+    launches: Count = 0
 
     def __add__(self, other: Cost) -> Cost:
         """Field by field."""
-        if hasattr(self.tensor_flops, "dtype") or hasattr(other.tensor_flops, "dtype"):
-            _refuse_overflow("the sum", 1.0 * self.tensor_flops + other.tensor_flops)
-        return Cost(tensor_flops=self.tensor_flops + other.tensor_flops)
+        return Cost(
+            **{field.name: _add(getattr(self, field.name), getattr(other, field.name)) for field in fields(self)}
+        )
+
+
+def _add(left: Any, right: Any) -> Any:
+    if hasattr(left, "dtype") or hasattr(right, "dtype"):
+        _refuse_overflow("the sum", 1.0 * left + right)
+    return left + right
 
 
 def _refuse_overflow(name: str, estimate: Any) -> None:
     if (estimate >= 2.0**63).any():
-        msg = f"{name}: {estimate.max():.3g} FLOPs do not fit into int64; price such sizes one by one, as Python ints"
+        msg = f"{name}: {estimate.max():.3g} does not fit into int64; price such sizes one by one, as Python ints"
         raise SizeError(msg)
 
 
 def total(ops: Iterable[Op]) -> Cost:
     """Sum the ops of a layer, a stage or a model."""
-    return sum((Cost(tensor_flops=op.tensor_flops) for op in ops), Cost())
+    return sum((Cost(op.tensor_flops, op.cuda_flops, op.io_bytes, op.launches) for op in ops), Cost())
 
 
 def under(module: str, ops: Iterable[Op]) -> Iterator[Op]:

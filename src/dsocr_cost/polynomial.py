@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+import numpy as np
 
 from .errors import SizeError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-__all__ = ["Polynomial", "symbol"]
+__all__ = ["Largest", "Polynomial", "Values", "largest", "symbol"]
 
-Monomial: TypeAlias = tuple[tuple[str, int], ...]
-"""Names and their powers, by name; () is the constant."""
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """A function of a polynomial that is no polynomial itself, as a size of its own."""
+
+    label: str
+    argument: Polynomial
+    function: Callable[[Any], Any] = field(compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.label}({sorted(self.argument.terms.items(), key=str)})"
+
+
+Name: TypeAlias = "str | Mapped"
+Monomial: TypeAlias = tuple[tuple[Name, int], ...]
+"""Names and their powers, in the order of their spelling; () is the constant."""
 
 _INT64 = 2**63
+_CERTAIN = 1 - 2.0**-40  # an estimate in floats is off by less
 
 
 def symbol(name: str) -> Any:
@@ -23,7 +41,7 @@ def symbol(name: str) -> Any:
     return Polynomial({((name, 1),): 1})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Polynomial:
     """A sum of products of named sizes with whole coefficients; adds and multiplies with itself and with ints."""
 
@@ -50,8 +68,29 @@ class Polynomial:
             product = product + Polynomial({_times(left, right): factor * f for right, f in other.terms.items()})
         return product
 
+    def __neg__(self) -> Polynomial:
+        return Polynomial({monomial: -coefficient for monomial, coefficient in self.terms.items()})
+
+    def __sub__(self, other: Any) -> Polynomial:
+        """Add the negative."""
+        return NotImplemented if (other := _polynomial(other)) is None else self + -other
+
+    def __rsub__(self, other: Any) -> Polynomial:
+        """Subtract from what stands before."""
+        return NotImplemented if (other := _polynomial(other)) is None else other + -self
+
     __radd__ = __add__
     __rmul__ = __mul__
+
+    def __hash__(self) -> int:
+        """Hash the terms in no order."""
+        return hash(frozenset(self.terms.items()))
+
+    def mapped(self, label: str, function: Callable[[Any], Any]) -> Any:
+        """Apply what is no polynomial; functions of one label and argument are taken to be the same."""
+        if set(self.terms) <= {()}:
+            return function(self.terms.get((), 0))
+        return Polynomial({((Mapped(label, self, function), 1),): 1})
 
     def powers_of(self, name: str) -> dict[int, Polynomial]:
         """Collect by the powers of one size: what stands before name**0, name**1, and so on."""
@@ -71,38 +110,90 @@ class Polynomial:
             result = result + factor
         return result
 
-    def evaluate(self, what: str, sizes: Mapping[str, Any]) -> Any:
-        """Insert ints, or int64 arrays that broadcast.
+    def evaluate(self, what: str, sizes: Mapping[str, Any] | Values) -> Any:
+        """Insert ints, or int64 arrays that broadcast; ``what`` names the sum in the error.
 
         Raises:
             SizeError: a point whose sum, of terms without their signs, leaves int64. Python ints have no such limit.
         """
-        if self._bound({name: _largest(size) for name, size in sizes.items()}) >= _INT64:
-            self._refuse_overflow(what, sizes)
-        return _sum(self.terms, sizes)
+        values = sizes if isinstance(sizes, Values) else Values(sizes)
+        if values.arrays and self._bound(values.largest) >= _INT64:
+            largest = float(_largest(self._bound(values.in_floats)))  # the largest sizes need not stand together
+            if largest >= _INT64:
+                msg = f"{what}: {largest:.3g} does not fit into int64; price such sizes one by one, as Python ints"
+                raise SizeError(msg)
+        return _sum(self.terms, values)
 
-    def _bound(self, sizes: Mapping[str, Any]) -> Any:
-        return _sum({monomial: abs(coefficient) for monomial, coefficient in self.terms.items()}, sizes)
-
-    def _refuse_overflow(self, what: str, sizes: Mapping[str, Any]) -> None:
-        """Look at each point: the largest sizes need not stand together."""
-        if all(isinstance(size, int) for size in sizes.values()):
-            return
-        estimate = self._bound({name: 1.0 * size for name, size in sizes.items()})
-        largest = float(_largest(estimate))
-        if largest >= _INT64:
-            msg = f"{what}: {largest:.3g} does not fit into int64; price such sizes one by one, as Python ints"
-            raise SizeError(msg)
+    def _bound(self, values: Values) -> Any:
+        return _sum({monomial: abs(coefficient) for monomial, coefficient in self.terms.items()}, values)
 
 
-def _sum(terms: Mapping[Monomial, int], sizes: Mapping[str, Any]) -> Any:
+class Values:
+    """Sizes by name, and the products of them that polynomials have asked for: each is worked out once."""
+
+    def __init__(self, sizes: Mapping[str, Any]) -> None:
+        self._sizes = dict(sizes)
+        self._known: dict[Any, Any] = {(): 1, **sizes}
+
+    @property
+    def arrays(self) -> bool:
+        """Whether any size is an array."""
+        return not all(isinstance(size, int) for size in self._sizes.values())
+
+    @functools.cached_property
+    def largest(self) -> Values:
+        """The largest entry of each size, as Python ints."""
+        return Values({name: _largest(size) for name, size in self._sizes.items()})
+
+    @functools.cached_property
+    def in_floats(self) -> Values:
+        """The same sizes as floats, which do not wrap."""
+        return Values({name: 1.0 * size for name, size in self._sizes.items()})
+
+    def product(self, monomial: Monomial) -> Any:
+        """Multiply the sizes of a monomial."""
+        if monomial not in self._known:
+            *before, (name, power) = monomial
+            rest = tuple(before) if power == 1 else (*before, (name, power - 1))
+            self._known[monomial] = self.product(rest) * self._value(name)
+        return self._known[monomial]
+
+    def _value(self, name: Name) -> Any:
+        if isinstance(name, Mapped) and name not in self._known:
+            self._known[name] = name.function(_sum(name.argument.terms, self))
+        return self._known[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Largest:
+    """The largest of several polynomials, point by point."""
+
+    candidates: tuple[Any, ...]
+
+    def evaluate(self, what: str, sizes: Mapping[str, Any] | Values) -> Any:
+        """Evaluate each, and take the largest.
+
+        Raises:
+            SizeError: as of a polynomial.
+        """
+        one_by_one = [one.evaluate(what, sizes) if isinstance(one, Polynomial) else one for one in self.candidates]
+        return largest(*one_by_one)
+
+
+def largest(*counts: Any) -> Any:
+    """Take the largest of ints, arrays or what is yet to be evaluated, point by point."""
+    candidates = [one for count in counts for one in (count.candidates if isinstance(count, Largest) else (count,))]
+    if any(isinstance(one, Polynomial) for one in candidates):
+        return Largest(tuple(candidates))
+    if all(isinstance(one, int) for one in candidates):
+        return max(candidates)
+    return functools.reduce(np.maximum, candidates)
+
+
+def _sum(terms: Mapping[Monomial, int], values: Values) -> Any:
     result: Any = 0
     for monomial, coefficient in terms.items():
-        term: Any = coefficient
-        for name, power in monomial:
-            for _ in range(power):
-                term = term * sizes[name]
-        result = result + term
+        result = result + values.product(monomial) * coefficient
     return result
 
 
@@ -116,7 +207,7 @@ def _times(left: Monomial, right: Monomial) -> Monomial:
     powers = dict(left)
     for name, power in right:
         powers[name] = powers.get(name, 0) + power
-    return tuple(sorted(powers.items()))
+    return tuple(sorted(powers.items(), key=str))
 
 
 def _largest(size: Any) -> Any:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
-
-import numpy as np
 
 from . import stages
 from .config import DeepseekOCRConfig
@@ -60,6 +59,8 @@ class DeepseekOCRModel:
         Raises:
             SizeError: a size that is an array: :func:`dsocr_cost.sweep.evaluate` takes those.
         """
+        import numpy as np  # here, for those who import the package and run nothing
+
         steps: Any = workload.decode_steps
         sizes = (workload.batch, workload.text_tokens, steps, *(workload.grid or ()))
         if not all(isinstance(size, int) for size in sizes):
@@ -67,11 +68,9 @@ class DeepseekOCRModel:
             raise SizeError(msg)
         prefill, cache = self.prefill(workload)
         each = self.decode(cache.extended(np.arange(steps, dtype=np.int64)))
-        decode = Stage(
-            tensor_flops=sum(each.tensor_flops.tolist()),  # type: ignore[union-attr]
-            weight_bytes=each.weight_bytes,
-            kv_cache_bytes=cache.extended(steps).kv_cache_bytes,
-        )
+        summed = each.each_sum(lambda count: count * steps if isinstance(count, int) else sum(count.tolist()))
+        last = self.decode(cache.extended(steps - 1))
+        decode = replace(summed, activation_bytes=last.activation_bytes, kv_cache_bytes=last.kv_cache_bytes)
         return Stages.of(self.vision(workload), prefill, decode)
 
     @property
@@ -169,6 +168,7 @@ class DeepseekOCRModel:
             if not isinstance(size, int):
                 msg = f"{name}: got {size!r}, allowed is a whole number: a session has one length"
                 raise SizeError(msg)
+        _require_positive("kv_cache.batch", cache.batch)
 
 
 def _require_positive(name: str, size: object) -> None:

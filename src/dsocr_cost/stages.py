@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .execution import ITEM_BYTES, Execution
+from .memory import activation_bytes
 from .model import Decoder, Vision
 from .op import Cost, total
+from .polynomial import largest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from .config import DeepseekOCRConfig
     from .kv_cache import SyntheticKVCache
+    from .memory import Moment
     from .op import Count
     from .workload import Workload
 
@@ -20,7 +25,7 @@ __all__ = ["Stage", "Stages", "decode_step", "prefill", "vision"]
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What one stage costs; arrays where the sizes were arrays, None for what this version does not predict.
+    """What one stage costs; arrays where the sizes were arrays.
 
     ``tensor_flops``, ``cuda_flops``, ``io_bytes`` and ``launches`` are sums over its ops. ``weight_bytes`` is what is
     resident: every expert, the embedding, the LM head. ``kv_cache_bytes`` is the cache at its end, ``activation_bytes``
@@ -28,13 +33,17 @@ class Stage:
     """
 
     tensor_flops: Count
+    cuda_flops: Count
+    io_bytes: Count
+    launches: Count
     weight_bytes: Count
+    activation_bytes: Count
     kv_cache_bytes: Count
-    cuda_flops: Count | None = None
-    io_bytes: Count | None = None
-    launches: Count | None = None
-    activation_bytes: Count | None = None
     latency_s: float | None = None
+
+    def each_sum(self, function: Callable[[Any], Any]) -> Stage:
+        """Apply a function to every figure that is a sum over ops."""
+        return replace(self, **{field.name: function(getattr(self, field.name)) for field in fields(Cost)})
 
 
 class Stages(NamedTuple):
@@ -48,28 +57,30 @@ class Stages(NamedTuple):
     @classmethod
     def of(cls, vision: Stage, prefill: Stage, decode: Stage) -> Stages:
         """Add up the three: sums of what is additive, the weights of vision and decoder, the cache at the end."""
-        whole = Stage(
-            tensor_flops=vision.tensor_flops + prefill.tensor_flops + decode.tensor_flops,
-            weight_bytes=vision.weight_bytes + prefill.weight_bytes,
-            kv_cache_bytes=decode.kv_cache_bytes,
-        )
-        return cls(vision, prefill, decode, whole)
+        parts = (vision, prefill, decode)
+        weight_bytes = vision.weight_bytes + prefill.weight_bytes
+        sums = {field.name: sum(getattr(part, field.name) for part in parts) for field in fields(Cost)}
+        peak = largest(*(part.activation_bytes for part in parts))
+        whole = Stage(**sums, weight_bytes=weight_bytes, activation_bytes=peak, kv_cache_bytes=decode.kv_cache_bytes)
+        return cls(*parts, whole)
 
 
 def vision(config: DeepseekOCRConfig, workload: Workload, execution: Execution) -> Stage:
     """Price the vision stage: all crops as one batch, then the global views; nothing without an image."""
     if workload.mode is None:
-        return Stage(tensor_flops=0, weight_bytes=0, kv_cache_bytes=0)
+        return _stage(Cost(), 0, (), 0, execution)
     part = Vision(config, workload.mode, cropped=workload.grid is not None)
-    cost = total(part.ops(workload.batch, *(workload.grid or ()), execution=execution))
-    return _stage(cost, part.params, 0, execution)
+    sizes = (workload.batch, *(workload.grid or ()))
+    cost, moments = total(part.ops(*sizes, execution=execution)), part.moments(*sizes, execution=execution)
+    return _stage(cost, part.params, moments, 0, execution)
 
 
 def prefill(config: DeepseekOCRConfig, positions: Count, cache: SyntheticKVCache, execution: Execution) -> Stage:
     """Price ``positions`` new ones, the last of those that ``cache`` holds afterwards."""
     part = Decoder(config.decoder)
-    cost = total(part.ops(cache.batch, positions, cache.length, execution=execution))
-    return _stage(cost, part.params, cache.kv_cache_bytes, execution)
+    sizes = (cache.batch, positions, cache.length)
+    cost, moments = total(part.ops(*sizes, execution=execution)), part.moments(*sizes, execution=execution)
+    return _stage(cost, part.params, moments, cache.kv_cache_bytes, execution)
 
 
 def decode_step(config: DeepseekOCRConfig, cache: SyntheticKVCache, execution: Execution) -> Stage:
@@ -77,9 +88,10 @@ def decode_step(config: DeepseekOCRConfig, cache: SyntheticKVCache, execution: E
     return prefill(config, 1, cache.extended(), execution)
 
 
-def _stage(cost: Cost, params: int, kv_cache_bytes: Count, execution: Execution) -> Stage:
+def _stage(cost: Cost, params: int, moments: Iterable[Moment], kv_cache_bytes: Count, execution: Execution) -> Stage:
     return Stage(
-        tensor_flops=cost.tensor_flops,
+        **{field.name: getattr(cost, field.name) for field in fields(Cost)},
         weight_bytes=params * ITEM_BYTES[execution.dtype],
+        activation_bytes=activation_bytes(moments),
         kv_cache_bytes=kv_cache_bytes,
     )

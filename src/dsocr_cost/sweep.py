@@ -15,7 +15,8 @@ from .errors import SizeError
 from .execution import Execution
 from .kv_cache import SyntheticKVCache
 from .layers.layer import as_count
-from .polynomial import Polynomial, symbol
+from .op import Cost
+from .polynomial import Largest, Polynomial, Values, symbol
 from .stages import Stage, Stages, prefill, vision
 from .workload import MODES, Grid, Mode, Workload
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from .op import Count
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "over_steps"]
 
 
 def evaluate(
@@ -59,9 +60,20 @@ def evaluate(
 
     symbolic = _symbolic(workload)
     context = _insert("context", symbolic.context(config.sam), sizes)
-    values = {**sizes, "context": context, "sum_of_steps": _sum_of_steps(sizes["decode_steps"])}
+    values = Values({**sizes, "context": context, "sum_of_steps": _sum_of_steps(sizes["decode_steps"])})
     priced = _price(config, symbolic, execution)._asdict()
     return Stages(**{name: _stage(name, stage, values, shape) for name, stage in priced.items()})
+
+
+def over_steps(one_step: Any, decode_steps: int) -> Any:
+    """Sum what one decode step counts over steps 1 to ``decode_steps``, without going through them.
+
+    ``one_step`` is an int, or affine in ``symbol("step")``, which stands for the positions that decode has added.
+    """
+    if not isinstance(one_step, Polynomial):
+        return one_step * decode_steps
+    sums = {"decode_steps": decode_steps, "sum_of_steps": _sum_of_steps(decode_steps)}
+    return _insert("decode", _over_steps(one_step), sums)
 
 
 def _symbolic(workload: Workload) -> Workload:
@@ -77,13 +89,15 @@ def _price(config: DeepseekOCRConfig, workload: Workload, execution: Execution) 
     first = vision(config, workload, execution)
     second = prefill(config, context, cache, execution)
     one_step = prefill(config, 1, cache.extended(step), execution)
-    at_the_end = cache.extended(workload.decode_steps)
-    third = replace(one_step, tensor_flops=_over_steps(one_step.tensor_flops), kv_cache_bytes=at_the_end.kv_cache_bytes)
+    last_step = prefill(config, 1, cache.extended(workload.decode_steps), execution)
+    third = replace(last_step, **{field.name: _over_steps(getattr(one_step, field.name)) for field in fields(Cost)})
     return Stages.of(first, second, third)
 
 
 def _over_steps(one_step: Any) -> Any:
     """Sum what is affine in ``step`` over steps 1 to ``decode_steps``."""
+    if not isinstance(one_step, Polynomial):
+        return symbol("decode_steps") * one_step
     by_power = one_step.powers_of("step")
     sums = {0: symbol("decode_steps"), 1: symbol("sum_of_steps")}
     summed: Any = 0
@@ -101,7 +115,7 @@ def _sum_of_steps(steps: Any) -> Any:
     return steps * (steps + 1) // 2
 
 
-def _stage(name: str, stage: Stage, values: Mapping[str, Any], shape: tuple[int, ...]) -> Stage:
+def _stage(name: str, stage: Stage, values: Values, shape: tuple[int, ...]) -> Stage:
     counts = {field.name: getattr(stage, field.name) for field in fields(stage)}
     inserted = {key: _insert(f"{name}, {key}", count, values) for key, count in counts.items()}
     if shape:
@@ -109,8 +123,8 @@ def _stage(name: str, stage: Stage, values: Mapping[str, Any], shape: tuple[int,
     return Stage(**inserted)
 
 
-def _insert(what: str, count: Any, values: Mapping[str, Any]) -> Any:
-    return count.evaluate(what, values) if isinstance(count, Polynomial) else count
+def _insert(what: str, count: Any, values: Mapping[str, Any] | Values) -> Any:
+    return count.evaluate(what, values) if isinstance(count, Polynomial | Largest) else count
 
 
 def _common_shape(sizes: Mapping[str, Any]) -> tuple[int, ...]:

@@ -177,10 +177,9 @@ class Workload:
     batch: Count = 1
 
     def __post_init__(self) -> None:
-        """Refuse what no run can be."""
-        _require("text_tokens", self.text_tokens, 0)
-        _require("decode_steps", self.decode_steps, 1)
-        _require("batch", self.batch, 1)
+        """Refuse what no run can be, and widen arrays: a narrow type wraps in silence."""
+        for name, least in (("text_tokens", 0), ("decode_steps", 1), ("batch", 1)):
+            object.__setattr__(self, name, _count(name, getattr(self, name), least))
         if self.grid is None:
             return
         if self.mode is None or self.mode.crop_size is None:
@@ -188,8 +187,7 @@ class Workload:
             got = "no image" if self.mode is None else f"mode {self.mode.name}"
             msg = f"grid: got {self.grid} with {got}, which takes none; allowed are the modes {croppers}"
             raise SizeError(msg)
-        for side in self.grid:
-            _require("grid", side, 1)
+        object.__setattr__(self, "grid", Grid(*(_count("grid", side, 1) for side in self.grid)))
 
     def image_tokens(self, sam: SamConfig) -> Count:
         """Count the positions that a page takes in the context; none without an image."""
@@ -200,10 +198,18 @@ class Workload:
         return self.image_tokens(sam) + self.text_tokens
 
 
-def _require(name: str, size: Any, least: int) -> None:
+def _count(name: str, size: Any, least: int) -> Any:
+    """Check a size, and widen an array of integers; symbols have no size yet."""
     if isinstance(size, Polynomial):
-        return  # symbols have no size yet
-    smaller = size < least
-    if smaller if isinstance(smaller, bool) else smaller.any():
+        return size
+    array = hasattr(size, "dtype")
+    whole = size.dtype.kind in "iu" if array else isinstance(size, int) and not isinstance(size, bool)
+    if not whole:
+        msg = f"{name}: got {size!r}, allowed are whole numbers of at least {least}, or an array of them"
+        raise SizeError(msg)
+    if (size < least).any() if array else size < least:
         msg = f"{name}: got {size}, allowed is at least {least}"
         raise SizeError(msg)
+    if not array:
+        return size
+    return int(size) if size.ndim == 0 else size.astype("int64", copy=False)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dsocr_cost import IMPLEMENTATIONS, DeepseekOCRConfig, Execution, SizeError
+from dsocr_cost import DTYPES, IMPLEMENTATIONS, DeepseekOCRConfig, Execution, SizeError
 from dsocr_cost.layers import layer_name
 
 from .compare import Verdict, judge
@@ -21,7 +21,7 @@ from .report.failure import failure_text
 from .results import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from .case import Case
     from .measure.measurement import Measurement, Measurer
@@ -106,7 +106,7 @@ class Comparer:
             layer: a layer of :mod:`dsocr_cost.layers`, an object like one (``ops(**sizes, execution=...)`` and
                 ``params``), a callable that takes the case's sizes and returns ops or a figure, or a figure.
             case: its name and sizes.
-            metric: what is compared, ``tensor_flops`` or ``params``, or the metric of a measurer of your own.
+            metric: what is compared: a name of :data:`pytest_dsocr.metrics.METRICS`, or of a measurer of your own.
             module: what is measured, a module or any callable; by default the one that the reference builds.
             inputs: what the module is called with, a tensor or several, or a function that makes them for each run.
             kwargs: what it is called with by name.
@@ -123,19 +123,43 @@ class Comparer:
                 that no reference builds.
         """
         __tracebackhide__ = True
-        measurer, name = self._measurer(metric), name or _name(layer)
+        return self.compare_all(layer, case, metrics=(metric,), module=module, inputs=inputs, kwargs=kwargs, name=name)[
+            0
+        ]
+
+    def compare_all(
+        self,
+        layer: Any,
+        case: Case,
+        *,
+        metrics: Sequence[str],
+        module: Any = None,
+        inputs: Any = (),
+        kwargs: Mapping[str, Any] | None = None,
+        name: str | None = None,
+    ) -> tuple[Row, ...]:
+        """Compare several metrics as :meth:`compare` does one; the test fails after the last, with all that differ.
+
+        Metrics that come from one run, such as ``io_bytes`` and ``launches``, are measured in one run.
+        """
+        __tracebackhide__ = True
+        measurers, name = [self._measurer(metric) for metric in metrics], name or _name(layer)
+        rows, failures = [], []
         try:
             subject, origin = self._subject(layer, case, module, inputs, kwargs or {})
             execution = subject.execution or self._execution(origin)
-            prediction = self._predict(measurer, layer, case, execution, name)
-            measurement = measurer.measure(subject, device=origin.device)
+            for measurer in measurers:
+                prediction = self._predict(measurer, layer, case, execution, name)
+                measurement = measurer.measure(subject, device=origin.device)
+                rows.append(self._judge(name, case, measurer, origin, prediction, measurement))
+                self._rows.append(rows[-1])
+                if rows[-1].verdict is not Verdict.PASS:
+                    failures.append(failure_text(rows[-1], measurer.metric.label, prediction.ops, measurement.calls))
         except NotSupportedError as error:
             pytest.skip(str(error))
-        row = self._judge(name, case, measurer, origin, prediction, measurement)
-        self._rows.append(row)
-        if row.verdict is not Verdict.PASS:
-            pytest.fail(failure_text(row, measurer.metric.label, prediction.ops, measurement.calls), pytrace=False)
-        return row
+        if failures:
+            pytest.fail("\n\n".join(failures), pytrace=False)
+        return tuple(rows)
 
     def _measurer(self, metric: str) -> Measurer:
         __tracebackhide__ = True
@@ -169,7 +193,8 @@ class Comparer:
     def _execution(self, origin: Origin) -> Execution:
         """Predict what runs here; what a user's own layer makes of it is its own affair."""
         known = (name for name in IMPLEMENTATIONS if name == origin.implementation)
-        return Execution(next(known, "transformers"), self._bench.options.attention)
+        dtype = next((name for name in DTYPES if name == origin.dtype), DTYPES[0])
+        return Execution(next(known, "transformers"), self._bench.options.attention, dtype=dtype)
 
     def _predict(self, measurer: Measurer, layer: Any, case: Case, execution: Execution, name: str) -> Prediction:
         __tracebackhide__ = True

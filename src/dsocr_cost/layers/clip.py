@@ -9,8 +9,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from ..execution import Execution
-from ..kernels import attention, conv2d, conv2d_params, embedding_params, layer_norm_params, linear, linear_params
+from ..execution import INT64_BYTES, Execution
+from ..kernels import (
+    Tensor,
+    bmm,
+    conv2d,
+    conv2d_params,
+    copy,
+    differ,
+    embedding_params,
+    fused_attention,
+    layer_norm,
+    layer_norm_params,
+    linear,
+    linear_params,
+    lookup,
+    pointwise,
+    several,
+    softmax,
+)
 from ..op import under
 from .layer import sized
 
@@ -44,18 +61,28 @@ class CLIPVisionEmbeddings:
 
     @sized
     def ops(self, batch: Count, height: Count, width: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
-        """Price ``batch`` images: height x width pixels for ``conv``, features for ``sam`` (which cost nothing)."""
+        """Price ``batch`` images: height x width pixels for ``conv``, height x width features for ``sam``."""
+        item, hidden, rows, columns = execution.item_bytes, self.config.hidden_size, height, width
         if self.patches == "conv":
-            size = self.config.patch_size
-            yield conv2d(
-                "patch_embedding",
-                batch,
-                height // size,
-                width // size,
-                self.config.num_channels,
-                self.config.hidden_size,
-                size,
-            )
+            size, channels = self.config.patch_size, (self.config.num_channels, self.config.hidden_size)
+            rows, columns = height // size, width // size
+            yield conv2d("patch_embedding", item, batch, (height, width), (rows, columns), channels, size)
+        patches, vector = Tensor(batch * rows * columns * hidden, item), embedding_params(1, hidden) * item
+        tokens = Tensor(patches.elements + batch * hidden, item)
+        yield copy("class_embedding.cat", tokens, patches, weights=vector)
+        yield from self._position_embedding(rows, columns, item)
+        yield pointwise("position_embedding.add", tokens, tokens, Tensor((rows * columns + 1) * hidden, item))
+
+    def _position_embedding(self, rows: Count, columns: Count, item: int) -> Iterator[Op]:
+        """Look the trained grid's vectors up, or stretch them to another one."""
+        hidden, side = self.config.hidden_size, self.config.image_size // self.config.patch_size
+        table, vector = embedding_params(side * side, hidden) * item, embedding_params(1, hidden) * item
+        stretched = Tensor(rows * columns * hidden, item)
+        vectors = Tensor(stretched.elements + hidden, item)
+        other = differ(rows, side)
+        yield lookup("position_embedding", vectors, Tensor(rows * columns + 1, INT64_BYTES)).times(1 - other)
+        yield pointwise("position_embedding.resize", stretched, weights=table).times(other)
+        yield copy("position_embedding.cat", vectors, stretched, weights=vector).times(other)
 
     @property
     def params(self) -> int:
@@ -81,15 +108,27 @@ class NoTPAttention:
     @sized
     def ops(self, batch: Count, tokens: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` sequences of ``tokens``, the class token among them."""
-        width, rows = self.hidden_size, batch * tokens
+        item, width, rows = execution.item_bytes, self.hidden_size, batch * tokens
+        heads, head_dim = batch * self.num_attention_heads, width // self.num_attention_heads
+        hidden, scores = Tensor(rows * width, item), Tensor(heads * tokens * tokens, item)
         if execution.implementation == "vendor":
-            yield linear("qkv_proj", rows, width, 3 * width)
+            yield linear("qkv_proj", item, rows, width, 3 * width, bias=True)
         else:
             for name in ("q_proj", "k_proj", "v_proj"):
-                yield linear(name, rows, width, width)
-        head_dim = width // self.num_attention_heads
-        yield from attention("sdpa", execution, batch, self.num_attention_heads, tokens, tokens, head_dim)
-        yield linear("out_proj", rows, width, width)
+                yield linear(name, item, rows, width, width, bias=True)
+        if execution.fused:
+            # q, k, v [b, h, s, d]
+            yield fused_attention("sdpa", hidden, hidden.elements, tokens, heads * tokens)
+        else:
+            for name in ("query", "key"):
+                yield copy(f"sdpa.{name}.contiguous", hidden).times(several(batch))
+            yield bmm("sdpa.scores", item, heads, tokens, tokens, head_dim)
+            yield pointwise("sdpa.scale", scores, scores)
+            yield from softmax("sdpa.softmax", item, scores.elements)
+            yield copy("sdpa.value.contiguous", hidden).times(several(batch))
+            yield bmm("sdpa.values", item, heads, tokens, head_dim, tokens)
+            yield copy("sdpa.contiguous", hidden)
+        yield linear("out_proj", item, rows, width, width, bias=True)
 
     @property
     def params(self) -> int:
@@ -113,8 +152,13 @@ class NoTPFeedForward:
     @sized
     def ops(self, batch: Count, tokens: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` sequences of ``tokens``."""
-        yield linear("fc1", batch * tokens, self.dim, self.hidden_dim)
-        yield linear("fc2", batch * tokens, self.hidden_dim, self.dim)
+        item, rows = execution.item_bytes, batch * tokens
+        hidden = Tensor(rows * self.hidden_dim, item)
+        yield linear("fc1", item, rows, self.dim, self.hidden_dim, bias=True)
+        yield pointwise("activation_fn.scale", hidden, hidden)
+        yield pointwise("activation_fn.sigmoid", hidden, hidden)
+        yield pointwise("activation_fn.mul", hidden, hidden, hidden)
+        yield linear("fc2", item, rows, self.hidden_dim, self.dim, bias=True)
 
     @property
     def params(self) -> int:
@@ -142,8 +186,14 @@ class NoTPTransformerBlock:
     @sized
     def ops(self, batch: Count, tokens: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` sequences of ``tokens``."""
+        item, rows, width = execution.item_bytes, batch * tokens, self.config.hidden_size
+        x = Tensor(rows * width, item)
+        yield layer_norm("layer_norm1", item, rows, width)
         yield from under("self_attn", self.self_attn.ops(batch, tokens, execution=execution))
+        yield pointwise("residual1", x, x, x)
+        yield layer_norm("layer_norm2", item, rows, width)
         yield from under("mlp", self.mlp.ops(batch, tokens, execution=execution))
+        yield pointwise("residual2", x, x, x)
 
     @property
     def params(self) -> int:
@@ -199,6 +249,7 @@ class VitModel:
         yield from under("embeddings", self.embeddings.ops(batch, height, width, execution=execution))
         size = self.config.patch_size if self.patches == "conv" else 1
         tokens = (height // size) * (width // size) + 1
+        yield layer_norm("pre_layrnorm", execution.item_bytes, batch * tokens, self.config.hidden_size)
         yield from under("encoder", self.encoder.ops(batch, tokens, execution=execution))
 
     @property

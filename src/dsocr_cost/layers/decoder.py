@@ -11,8 +11,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import ConfigError
-from ..execution import Execution
-from ..kernels import grouped_linear, linear, linear_params, rms_norm_params
+from ..execution import FP32_BYTES, INT32_BYTES, INT64_BYTES, Execution
+from ..kernels import (
+    Tensor,
+    cast,
+    copy,
+    fill,
+    grouped_linear,
+    linear,
+    linear_params,
+    lookup,
+    pointwise,
+    reduction,
+    rms_norm_params,
+    softmax,
+    touched,
+)
 from ..op import under
 from .layer import sized
 from .llama import LlamaAttention
@@ -42,10 +56,13 @@ class DeepseekV2MLP:
     @sized
     def ops(self, batch: Count, q_len: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` sequences of ``q_len`` positions."""
-        rows = batch * q_len
-        yield linear("gate_proj", rows, self.hidden_size, self.intermediate_size)
-        yield linear("up_proj", rows, self.hidden_size, self.intermediate_size)
-        yield linear("down_proj", rows, self.intermediate_size, self.hidden_size)
+        item, rows = execution.item_bytes, batch * q_len
+        inner = Tensor(rows * self.intermediate_size, item)
+        yield linear("gate_proj", item, rows, self.hidden_size, self.intermediate_size)
+        yield pointwise("act_fn", inner, inner)
+        yield linear("up_proj", item, rows, self.hidden_size, self.intermediate_size)
+        yield pointwise("mul", inner, inner, inner)
+        yield linear("down_proj", item, rows, self.intermediate_size, self.hidden_size)
 
     @property
     def params(self) -> int:
@@ -62,16 +79,25 @@ class MoEGate:
     group: ClassVar[str] = "decoder"
     hidden_size: int
     n_routed_experts: int
+    num_experts_per_tok: int = 6
 
     @classmethod
     def from_config(cls, config: DecoderConfig) -> MoEGate:
         """Build the one of every MoE layer."""
-        return cls(config.hidden_size, config.n_routed_experts)
+        return cls(config.hidden_size, config.n_routed_experts, config.num_experts_per_tok)
 
     @sized
     def ops(self, batch: Count, q_len: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` sequences of ``q_len`` positions."""
-        yield linear("logits", batch * q_len, self.hidden_size, self.n_routed_experts)
+        item, tokens = execution.item_bytes, batch * q_len
+        scores, best = tokens * self.n_routed_experts, tokens * self.num_experts_per_tok
+        yield from cast("hidden.to_fp32", tokens * self.hidden_size, item, FP32_BYTES)
+        yield from cast("weight.to_fp32", self.params, item, FP32_BYTES)
+        yield linear("logits", FP32_BYTES, tokens, self.hidden_size, self.n_routed_experts)
+        yield from softmax("softmax", FP32_BYTES, scores)
+        weights = Tensor(best, FP32_BYTES)
+        yield reduction("topk", Tensor(scores, FP32_BYTES), weights, Tensor(best, INT64_BYTES))
+        yield pointwise("scale", weights, weights)
 
     @property
     def params(self) -> int:
@@ -99,19 +125,42 @@ class DeepseekV2MoE:
     @sized
     def ops(self, batch: Count, q_len: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` sequences of ``q_len`` positions."""
+        tokens = batch * q_len
+        x = Tensor(tokens * self.config.hidden_size, execution.item_bytes)
         yield from under("gate", self.gate.ops(batch, q_len, execution=execution))
-        yield from under("experts", self._experts(batch * q_len, execution))
+        yield from under("experts", self._experts(tokens, execution))
         yield from under("shared_experts", self.shared_experts.ops(batch, q_len, execution=execution))
+        yield pointwise("add", x, x, x)
 
     def _experts(self, tokens: Count, execution: Execution) -> Iterator[Op]:
-        rows = tokens * self.config.num_experts_per_tok
+        """Sort the tokens by expert, run each expert on its own, put the tokens back and add up their experts."""
+        item, picks, n_experts = execution.item_bytes, self.config.num_experts_per_tok, self.config.n_routed_experts
         hidden, intermediate = self.config.hidden_size, self.config.moe_intermediate_size
+        rows, experts = tokens * picks, touched(n_experts, picks, tokens)
+        indices, weights = Tensor(rows, INT64_BYTES), Tensor(rows, FP32_BYTES)
+        ends, inner = Tensor(n_experts, INT32_BYTES), Tensor(rows * intermediate, item)
+        routed = Tensor(rows * hidden, FP32_BYTES)
+        yield reduction("sort", indices, indices, indices)
+        yield pointwise("token_of_row", indices, indices)
+        yield lookup("gather", Tensor(rows * hidden, item), indices)
+        yield lookup("weights", weights, indices)
+        yield copy("expert_of_row.to_int32", Tensor(rows, INT32_BYTES), indices)
+        yield reduction("tokens_per_expert", Tensor(rows, INT32_BYTES), ends)
+        yield reduction("ends", ends, ends)
         if execution.implementation == "vendor":
-            yield grouped_linear("gate_proj", rows, hidden, intermediate)
-            yield grouped_linear("up_proj", rows, hidden, intermediate)
+            yield grouped_linear("gate_proj", item, rows, hidden, intermediate, experts, ends)
+            yield grouped_linear("up_proj", item, rows, hidden, intermediate, experts, ends)
         else:
-            yield grouped_linear("gate_up_proj", rows, hidden, 2 * intermediate)
-        yield grouped_linear("down_proj", rows, intermediate, hidden)
+            yield grouped_linear("gate_up_proj", item, rows, hidden, 2 * intermediate, experts, ends)
+        yield pointwise("act_fn", inner, inner)
+        yield pointwise("mul", inner, inner, inner)
+        yield grouped_linear("down_proj", item, rows, intermediate, hidden, experts, ends)
+        yield pointwise("weigh", routed, Tensor(rows * hidden, item), weights)
+        yield fill("order", indices)
+        yield copy("inverse", indices, indices, indices)
+        yield lookup("scatter", routed, indices)
+        yield reduction("sum", routed, Tensor(tokens * hidden, FP32_BYTES))
+        yield from cast("from_fp32", tokens * hidden, FP32_BYTES, item)
 
     @property
     def params(self) -> int:
@@ -122,7 +171,7 @@ class DeepseekV2MoE:
 
 @dataclass(frozen=True, slots=True)
 class DeepseekV2RMSNorm:
-    """Root-mean-square norm in fp32: no matrix work."""
+    """Root-mean-square norm in fp32."""
 
     group: ClassVar[str] = "decoder"
     hidden_size: int
@@ -134,8 +183,17 @@ class DeepseekV2RMSNorm:
 
     @sized
     def ops(self, batch: Count, q_len: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
-        """Price ``batch`` sequences of ``q_len`` positions: nothing."""
-        yield from ()
+        """Price ``batch`` sequences of ``q_len`` positions."""
+        item, rows = execution.item_bytes, Tensor(batch * q_len, FP32_BYTES)
+        x, out = Tensor(rows.elements * self.hidden_size, FP32_BYTES), Tensor(rows.elements * self.hidden_size, item)
+        yield from cast("to_fp32", x.elements, item, FP32_BYTES)
+        yield pointwise("square", x, x)
+        yield reduction("mean", x, rows)
+        yield pointwise("epsilon", rows, rows)
+        yield pointwise("rsqrt", rows, rows)
+        yield pointwise("normalise", x, x, rows)
+        yield from cast("from_fp32", x.elements, FP32_BYTES, item)
+        yield pointwise("weight", out, out, weights=rms_norm_params(self.hidden_size) * item)
 
     @property
     def params(self) -> int:
@@ -172,8 +230,14 @@ class DeepseekV2DecoderLayer:
     @sized
     def ops(self, batch: Count, q_len: Count, kv_len: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``q_len`` new positions over ``kv_len`` keys, the new ones among them: equal in prefill."""
+        norm = DeepseekV2RMSNorm.from_config(self.config)
+        x = Tensor(batch * q_len * self.config.hidden_size, execution.item_bytes)
+        yield from under("input_layernorm", norm.ops(batch, q_len, execution=execution))
         yield from under("self_attn", self.self_attn.ops(batch, q_len, kv_len, execution=execution))
+        yield pointwise("residual1", x, x, x)
+        yield from under("post_attention_layernorm", norm.ops(batch, q_len, execution=execution))
         yield from under("mlp", self.mlp.ops(batch, q_len, execution=execution))
+        yield pointwise("residual2", x, x, x)
 
     @property
     def params(self) -> int:
@@ -197,7 +261,7 @@ class LMHead:
     @sized
     def ops(self, batch: Count, q_len: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` sequences of ``q_len`` positions; the published model runs it on all of a prefill."""
-        yield linear("lm_head", batch * q_len, self.hidden_size, self.vocab_size)
+        yield linear("lm_head", execution.item_bytes, batch * q_len, self.hidden_size, self.vocab_size)
 
     @property
     def params(self) -> int:

@@ -9,8 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from ..execution import Execution
-from ..kernels import attention, bmm, linear, linear_params
+from ..execution import FP32_BYTES, INT64_BYTES, Execution
+from ..kernels import (
+    Tensor,
+    bmm,
+    cast,
+    copy,
+    fused_attention,
+    linear,
+    linear_params,
+    pointwise,
+    several,
+    softmax,
+)
 from ..op import under
 from .layer import require_at_least, sized
 
@@ -37,10 +48,22 @@ class LlamaRotaryEmbedding:
 
     @sized
     def ops(self, batch: Count, q_len: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
-        """Price ``batch`` rows of ``q_len`` positions."""
+        """Price ``batch`` rows of the same ``q_len`` positions."""
+        half, positions = self.head_dim // 2, Tensor(batch * q_len, FP32_BYTES)
+        angles = Tensor(positions.elements * half, FP32_BYTES)
+        both = Tensor(2 * angles.elements, FP32_BYTES)
+        yield copy("positions.to_fp32", positions, Tensor(q_len, INT64_BYTES))
         if execution.rotary_is_matmul:
             # frequencies [b, d / 2, 1] @ positions [b, 1, s]
-            yield bmm("freqs", batch, self.head_dim // 2, q_len, 1)
+            yield bmm("freqs", FP32_BYTES, batch, half, q_len, 1)
+        else:
+            yield pointwise("freqs", angles, positions, Tensor(half, FP32_BYTES))
+        yield copy("freqs.cat", both)
+        for name in ("cos", "sin"):
+            yield pointwise(name, both, both)
+            yield pointwise(f"{name}.scale", both, both)
+        for name in ("cos", "sin"):
+            yield from cast(f"{name}.from_fp32", both.elements, FP32_BYTES, execution.item_bytes)
 
     @property
     def params(self) -> int:
@@ -67,14 +90,55 @@ class LlamaAttention:
     def ops(self, batch: Count, q_len: Count, kv_len: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``q_len`` new positions over ``kv_len`` keys, the new ones among them: equal in prefill."""
         require_at_least("kv_len", kv_len, "q_len", q_len)
-        rows, queries, keys = batch * q_len, self.num_heads * self.head_dim, self.num_key_value_heads * self.head_dim
-        yield linear("q_proj", rows, self.hidden_size, queries)
-        yield linear("k_proj", rows, self.hidden_size, keys)
-        yield linear("v_proj", rows, self.hidden_size, keys)
+        item, rows = execution.item_bytes, batch * q_len
+        queries, keys = self.num_heads * self.head_dim, self.num_key_value_heads * self.head_dim
+        yield linear("q_proj", item, rows, self.hidden_size, queries)
+        yield linear("k_proj", item, rows, self.hidden_size, keys)
+        yield linear("v_proj", item, rows, self.hidden_size, keys)
+        table = Tensor(q_len * self.head_dim, item)
         if execution.implementation == "vendor":
             yield from under("rotary_emb", LlamaRotaryEmbedding(self.head_dim).ops(batch, q_len, execution=execution))
-        yield from attention("sdpa", execution, batch, self.num_heads, q_len, kv_len, self.head_dim)
-        yield linear("o_proj", rows, queries, self.hidden_size)
+            table = Tensor(batch * q_len * self.head_dim, item)
+        yield from self._rotate("query", rows * self.num_heads, table)
+        yield from self._rotate("key", rows * self.num_key_value_heads, table)
+        for name in ("key", "value"):
+            # the cache is a new tensor [b, h, t, d] at every step: what was there, and what came in
+            yield copy(f"cache.{name}", Tensor(batch * kv_len * keys, item))
+        if execution.fused:
+            # q [b, h, s, d], k and v [b, h, t, d]
+            query = Tensor(rows * queries, item)
+            yield fused_attention("sdpa", query, batch * kv_len * keys, kv_len, rows * self.num_heads)
+        else:
+            yield from self._eager(batch, q_len, kv_len, item)
+        yield linear("o_proj", item, rows, queries, self.hidden_size)
+
+    def _rotate(self, name: str, vectors: Count, table: Tensor) -> Iterator[Op]:
+        """Turn each pair of channels by its position: x * cos + rotated(x) * sin."""
+        x = Tensor(vectors * self.head_dim, table.item_bytes)
+        half = Tensor(vectors * (self.head_dim - self.head_dim // 2), table.item_bytes)
+        yield pointwise(f"rotary.{name}.cos", x, x, table)
+        yield pointwise(f"rotary.{name}.neg", half, half)
+        yield copy(f"rotary.{name}.rotate", x)
+        yield pointwise(f"rotary.{name}.sin", x, x, table)
+        yield pointwise(f"rotary.{name}.add", x, x, x)
+
+    def _eager(self, batch: Count, q_len: Count, kv_len: Count, item: int) -> Iterator[Op]:
+        """Run scores, mask, softmax and weighted sum one after the other."""
+        heads, shared = batch * self.num_heads, self.num_heads // self.num_key_value_heads
+        query = Tensor(heads * q_len * self.head_dim, item)
+        scores, mask = Tensor(heads * q_len * kv_len, item), Tensor(batch * q_len * kv_len, item)
+        repeated = Tensor(heads * kv_len * self.head_dim, item)
+        if shared > 1:
+            stored = Tensor(batch * self.num_key_value_heads * kv_len * self.head_dim, item)
+            yield copy("sdpa.key.repeat", repeated, stored)
+            yield copy("sdpa.value.repeat", repeated, stored)
+        yield copy("sdpa.query.contiguous", query).times(several(batch) * several(q_len))
+        yield bmm("sdpa.scores", item, heads, q_len, kv_len, self.head_dim)
+        yield pointwise("sdpa.scale", scores, scores)
+        yield pointwise("sdpa.mask", scores, scores, mask)
+        yield from softmax("sdpa.softmax", item, scores.elements)
+        yield bmm("sdpa.values", item, heads, q_len, self.head_dim, kv_len)
+        yield copy("sdpa.contiguous", query).times(several(q_len))
 
     @property
     def params(self) -> int:

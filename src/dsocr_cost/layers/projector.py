@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ..execution import Execution
-from ..kernels import linear, linear_params
+from ..kernels import Tensor, linear, linear_params, pointwise
 from .layer import sized
 
 if TYPE_CHECKING:
@@ -31,10 +31,11 @@ class MlpProjector:
     @sized
     def ops(self, batch: Count, tokens: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` images of ``tokens`` patches."""
-        rows = batch * tokens
-        yield linear("layers.0", rows, self.config.input_dim, self.config.n_embed)
+        item, rows, width = execution.item_bytes, batch * tokens, self.config.n_embed
+        yield linear("layers.0", item, rows, self.config.input_dim, width, bias=True)
         if self.config.projector_type == "mlp_gelu":
-            yield linear("layers.2", rows, self.config.n_embed, self.config.n_embed)
+            yield pointwise("layers.1", Tensor(rows * width, item), Tensor(rows * width, item))
+            yield linear("layers.2", item, rows, width, width, bias=True)
 
     @property
     def params(self) -> int:

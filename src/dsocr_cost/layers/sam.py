@@ -9,8 +9,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ..execution import Execution
-from ..kernels import attention, bmm, conv2d, conv2d_params, embedding_params, layer_norm_params, linear, linear_params
+from ..execution import FP32_BYTES, INT64_BYTES, Execution
+from ..kernels import (
+    Tensor,
+    bmm,
+    cast,
+    conv2d,
+    conv2d_params,
+    copy,
+    differ,
+    embedding_params,
+    fill,
+    fused_attention,
+    layer_norm,
+    layer_norm_params,
+    linear,
+    linear_params,
+    lookup,
+    pointwise,
+    several,
+    softmax,
+)
 from ..op import under
 from .layer import sized
 
@@ -46,7 +65,16 @@ class PatchEmbed:
     def ops(self, batch: Count, height: Count, width: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` images of height x width pixels."""
         rows, columns = height // self.patch_size, width // self.patch_size
-        yield conv2d("projection", batch, rows, columns, self.in_chans, self.embed_dim, self.patch_size)
+        yield conv2d(
+            "projection",
+            execution.item_bytes,
+            batch,
+            (height, width),
+            (rows, columns),
+            (self.in_chans, self.embed_dim),
+            self.patch_size,
+            bias=True,
+        )
 
     @property
     def params(self) -> int:
@@ -81,21 +109,59 @@ class Attention:
     @sized
     def ops(self, batch: Count, height: Count, width: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` grids of height x width tokens; SAM's bias keeps it off the flash kernels."""
-        tokens = height * width
-        core = list(attention("sdpa", execution, batch, self.num_heads, tokens, tokens, self.head_dim))
-        yield linear("qkv", batch * tokens, self.dim, 3 * self.dim)
+        item, tokens, heads = execution.item_bytes, height * width, batch * self.num_heads
+        hidden = Tensor(batch * tokens * self.dim, item)
+        scores = Tensor(heads * tokens * tokens, item)
+        yield linear("qkv", item, batch * tokens, self.dim, 3 * self.dim, bias=True)
+        yield copy("qkv.contiguous", Tensor(3 * hidden.elements, item)).times(several(batch))
         if not execution.fused:
-            yield core.pop(0)
-        yield from self._relative_positions(batch, height, width)
-        yield from core
-        yield linear("proj", batch * tokens, self.dim, self.dim)
+            yield pointwise("sdpa.scale", hidden, hidden)
+            yield bmm("sdpa.scores", item, heads, tokens, tokens, self.head_dim)
+        yield from self._relative_positions(batch, height, width, item)
+        if execution.fused:
+            # q, k, v [b, h, h * w, d], bias [b, h, h * w, h * w]
+            yield fused_attention("sdpa", hidden, hidden.elements, tokens, heads * tokens, bias=scores.elements)
+        else:
+            yield pointwise("sdpa.bias", scores, scores, scores)
+            yield from softmax("sdpa.softmax", item, scores.elements)
+            yield bmm("sdpa.values", item, heads, tokens, self.head_dim, tokens)
+        # [b, h, h * w, d] to [b, h * w, h * d]: the fused kernel writes one image in that order already
+        yield copy("sdpa.contiguous", hidden).times(several(batch) if execution.fused else 1)
+        yield linear("proj", item, batch * tokens, self.dim, self.dim, bias=True)
 
-    def _relative_positions(self, batch: Count, height: Count, width: Count) -> Iterator[Op]:
-        grids = batch * self.num_heads
+    def _relative_positions(self, batch: Count, height: Count, width: Count, item: int) -> Iterator[Op]:
+        grids, tokens = batch * self.num_heads, height * width
+        queries = Tensor(grids * tokens * self.head_dim, item)
+        for name, side, trained in (
+            ("rel_pos_h", height, self.trained_grid[0]),
+            ("rel_pos_w", width, self.trained_grid[1]),
+        ):
+            yield from self._table(name, side, trained, item)
         # rows:    q [h, b * w, d] @ table.T [h, d, h], one product a query row
-        yield bmm("rel_pos_h", height, grids * width, height, self.head_dim)
+        yield copy("rel_pos_h.contiguous", queries)
+        yield bmm("rel_pos_h", item, height, grids * width, height, self.head_dim)
         # columns: q [w, b * h, d] @ table.T [w, d, w], one product a query column
-        yield bmm("rel_pos_w", width, grids * height, width, self.head_dim)
+        yield copy("rel_pos_w.contiguous", queries).times(1 - several(batch))
+        yield bmm("rel_pos_w", item, width, grids * height, width, self.head_dim)
+        # bias [b, h, w, h, w]: the sum of both, over every pair
+        rows: Count = grids * tokens
+        bias = Tensor(rows * tokens, item)
+        yield pointwise("rel_pos.sum", bias, Tensor(rows * height, item), Tensor(rows * width, item))
+        yield copy("rel_pos.contiguous", bias)
+
+    def _table(self, name: str, side: Count, trained: int, item: int) -> Iterator[Op]:
+        """Stretch a table of distances to the grid, and look up the distance of every pair along one side."""
+        distances = Tensor((2 * side - 1) * self.head_dim, item)
+        yield pointwise(f"{name}.resize", distances, weights=embedding_params(2 * trained - 1, self.head_dim) * item)
+        line, pairs = Tensor(side, FP32_BYTES), Tensor(side * side, FP32_BYTES)
+        indices = Tensor(side * side, INT64_BYTES)
+        for axis in ("queries", "keys"):
+            yield fill(f"{name}.{axis}", Tensor(side, INT64_BYTES))
+            yield pointwise(f"{name}.{axis}.scale", line, Tensor(side, INT64_BYTES))
+        yield pointwise(f"{name}.distance", pairs, line, line)
+        yield pointwise(f"{name}.shift", pairs, pairs)
+        yield copy(f"{name}.to_int64", indices, pairs)
+        yield lookup(f"{name}.take", Tensor(side * side * self.head_dim, item), indices)
 
     @property
     def params(self) -> int:
@@ -120,9 +186,11 @@ class MLPBlock:
     @sized
     def ops(self, batch: Count, height: Count, width: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` grids of height x width tokens."""
-        tokens = batch * height * width
-        yield linear("lin1", tokens, self.embedding_dim, self.mlp_dim)
-        yield linear("lin2", tokens, self.mlp_dim, self.embedding_dim)
+        item, tokens = execution.item_bytes, batch * height * width
+        hidden = Tensor(tokens * self.mlp_dim, item)
+        yield linear("lin1", item, tokens, self.embedding_dim, self.mlp_dim, bias=True)
+        yield pointwise("act", hidden, hidden)
+        yield linear("lin2", item, tokens, self.mlp_dim, self.embedding_dim, bias=True)
 
     @property
     def params(self) -> int:
@@ -159,13 +227,30 @@ class Block:
     @sized
     def ops(self, batch: Count, height: Count, width: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` grids of height x width tokens; padded positions are worked on, then dropped."""
+        item, hidden = execution.item_bytes, self.config.hidden_size
+        x = Tensor(batch * height * width * hidden, item)
+        yield layer_norm("layer_norm1", item, batch * height * width, hidden)
         if self.window_size:
-            side = self.window_size
-            windows = batch * _windows(height, side) * _windows(width, side)
-            yield from under("attn", self.attn.ops(windows, side, side, execution=execution))
+            yield from self._windowed_attention(batch, height, width, execution)
         else:
             yield from under("attn", self.attn.ops(batch, height, width, execution=execution))
+        yield pointwise("residual1", x, x, x)
+        yield layer_norm("layer_norm2", item, batch * height * width, hidden)
         yield from under("mlp", self.mlp.ops(batch, height, width, execution=execution))
+        yield pointwise("residual2", x, x, x)
+
+    def _windowed_attention(self, batch: Count, height: Count, width: Count, execution: Execution) -> Iterator[Op]:
+        """Pad to whole windows, put them in order, attend in each, and take the grid apart again."""
+        item, side = execution.item_bytes, self.window_size
+        down, across = _windows(height, side), _windows(width, side)
+        windows = batch * down * across
+        grid = Tensor(batch * height * width * self.config.hidden_size, item)
+        padded = Tensor(windows * side * side * self.config.hidden_size, item)
+        yield copy("windows.pad", padded, grid)
+        yield copy("windows.partition", padded).times(several(across))
+        yield from under("attn", self.attn.ops(windows, side, side, execution=execution))
+        yield copy("windows.join", padded).times(several(across))
+        yield copy("windows.crop", grid).times(differ(padded.elements, grid.elements))
 
     @property
     def params(self) -> int:
@@ -175,7 +260,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class LayerNorm2d:
-    """Layer norm over the channels of [b, c, h, w]: no matrix work."""
+    """Layer norm over the channels of [b, c, h, w]."""
 
     group: ClassVar[str] = "vision"
     num_channels: int
@@ -187,8 +272,8 @@ class LayerNorm2d:
 
     @sized
     def ops(self, batch: Count, height: Count, width: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
-        """Price ``batch`` maps of height x width: nothing."""
-        yield from ()
+        """Price ``batch`` maps of height x width."""
+        yield layer_norm("layer_norm", execution.item_bytes, batch * height * width, self.num_channels)
 
     @property
     def params(self) -> int:
@@ -226,15 +311,36 @@ class ImageEncoderViT:
         """Price ``batch`` images of height x width pixels."""
         yield from under("patch_embed", self.patch_embed.ops(batch, height, width, execution=execution))
         rows, columns = height // self.config.patch_size, width // self.config.patch_size
+        yield from self._position_embedding(batch, rows, columns, execution.item_bytes)
         for index, layer in enumerate(self.layers):
             yield from under(f"layers.{index}", layer.ops(batch, rows, columns, execution=execution))
-        channels = self.config.output_channels
-        yield conv2d("neck.conv1", batch, rows, columns, self.config.hidden_size, channels, 1)
-        yield conv2d("neck.conv2", batch, rows, columns, channels, channels, 3)
+        yield from self._neck(batch, rows, columns, execution.item_bytes)
+
+    def _position_embedding(self, batch: Count, rows: Count, columns: Count, item: int) -> Iterator[Op]:
+        """Add a vector to each patch, of a table that is stretched, in fp32, where the grid is not the trained one."""
+        hidden, trained = self.config.hidden_size, self.config.trained_grid
+        table, stretched = trained * trained * hidden, rows * columns * hidden
+        other = differ(rows, trained)
+        for op in (
+            *cast("pos_embed.to_fp32", table, item, FP32_BYTES),
+            pointwise("pos_embed.resize", Tensor(stretched, FP32_BYTES), Tensor(table, FP32_BYTES)),
+            *cast("pos_embed.from_fp32", stretched, FP32_BYTES, item),
+        ):
+            yield op.times(other)
+        patches = Tensor(batch * stretched, item)
+        yield pointwise("pos_embed.add", patches, patches, Tensor(stretched, item))
+
+    def _neck(self, batch: Count, rows: Count, columns: Count, item: int) -> Iterator[Op]:
+        """Halve the channels, then twice the sides: 1x1, 3x3, and two 3x3 of stride 2."""
+        grid, channels = (rows, columns), self.config.output_channels
+        yield conv2d("neck.conv1", item, batch, grid, grid, (self.config.hidden_size, channels), 1)
+        yield layer_norm("neck.layer_norm1", item, batch * rows * columns, channels)
+        yield conv2d("neck.conv2", item, batch, grid, grid, (channels, channels), 3)
+        yield layer_norm("neck.layer_norm2", item, batch * rows * columns, channels)
         for index, out_channels in enumerate(self.config.downsample_channels, start=1):
-            rows, columns = -(-rows // 2), -(-columns // 2)  # stride 2, padding 1
-            yield conv2d(f"proj.conv{index}", batch, rows, columns, channels, out_channels, 3)
-            channels = out_channels
+            halved = (-(-grid[0] // 2), -(-grid[1] // 2))  # stride 2, padding 1
+            yield conv2d(f"proj.conv{index}", item, batch, grid, halved, (channels, out_channels), 3)
+            grid, channels = halved, out_channels
 
     @property
     def params(self) -> int:

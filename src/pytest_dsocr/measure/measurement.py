@@ -20,12 +20,14 @@ class Subject:
     """Something that runs: a module or any callable, and how to make the inputs of one run.
 
     ``inputs`` is called anew for each run, since a run may change them (a KV cache grows). ``execution`` is what a
-    prediction has to assume of the module; None is the usual one of its implementation.
+    prediction has to assume of the module; None is the usual one of its implementation. ``touched`` says how many of
+    so many experts get one of so many rows, for devices without data to tell; None is as many as there can be.
     """
 
     module: Any
     inputs: Callable[[], tuple[tuple[Any, ...], dict[str, Any]]]
     execution: Execution | None = None
+    touched: Callable[[int, int], int] | None = None
 
     def run(self) -> Any:
         """Run it once."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from transformers import DynamicCache
 
-__all__ = ["AssembledDecoder", "AssembledVision"]
+__all__ = ["AssembledDecoder", "AssembledModel", "AssembledVision"]
 
 
 class AssembledVision(nn.Module):
@@ -70,3 +70,37 @@ class AssembledDecoder(nn.Module):
         """Turn [batch, positions, hidden] into fp32 logits [batch, positions, vocabulary], and extend the cache."""
         out = self.text_model(inputs_embeds=embeddings, past_key_values=cache, use_cache=True)
         return self.lm_head(out.last_hidden_state).float(), out.past_key_values
+
+    def embed(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Look up [batch, positions] to [batch, positions, hidden]."""
+        return self.text_model.get_input_embeddings()(tokens)  # type: ignore[operator, no-any-return]
+
+
+class AssembledModel(nn.Module):
+    """A whole run: vision, the prefill of its image tokens and a text, then greedy decode over the same KV cache."""
+
+    def __init__(self, vision: AssembledVision, decoder: AssembledDecoder) -> None:
+        super().__init__()
+        self.vision = vision
+        self.decoder = decoder
+
+    def forward(
+        self,
+        batches: Sequence[torch.Tensor],
+        crops: tuple[int, int] | None,
+        text: torch.Tensor,
+        cache: DynamicCache,
+        decode_steps: int,
+    ) -> torch.Tensor:
+        """Turn pixels and text [pages, positions] into tokens [pages, 1 + decode_steps].
+
+        ``batches`` and ``crops`` are what :class:`AssembledVision` takes; the image stands before the text. The first
+        token is the prefill's; each decode step embeds the one before it and gives one more.
+        """
+        prompt = torch.cat([self.vision(batches, crops), self.decoder.embed(text)], dim=1)
+        logits, cache = self.decoder(prompt, cache)
+        tokens = [logits[:, -1:].argmax(dim=-1)]
+        for _ in range(decode_steps):
+            logits, cache = self.decoder(self.decoder.embed(tokens[-1]), cache)
+            tokens.append(logits.argmax(dim=-1))
+        return torch.cat(tokens, dim=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 __all__ = ["failure_text"]
 
 MAX_TERMS = 24
+
+_TERMS = {
+    "tensor_flops": ("tensor_flops", "FLOPs"),
+    "cuda_flops": ("cuda_flops", "FLOPs"),
+    "io_bytes": ("io_bytes", "bytes"),
+    "launches": ("io_bytes", "bytes"),
+}
 
 
 def failure_text(row: Row, metric_label: str, ops: Sequence[Op], calls: Sequence[Call]) -> str:
@@ -40,7 +47,7 @@ def failure_text(row: Row, metric_label: str, ops: Sequence[Op], calls: Sequence
         f"  measured on {', '.join(filter(None, (row.device.type, row.dtype, attention, row.implementation)))}",
     ]
     if ops:
-        lines += ["", *_terms(ops, calls)]
+        lines += ["", *_terms(row.metric, ops, calls)]
     elif calls:
         lines += ["", *_counted(calls)]
     return "\n".join(lines)
@@ -50,8 +57,11 @@ def _percent(row: Row) -> str:
     return "" if row.relative_difference is None else f", {row.relative_difference:+.3%}"
 
 
-def _terms(ops: Sequence[Op], calls: Sequence[Call]) -> list[str]:
-    pairs = align([op.tensor_flops for op in ops], [call.count for call in calls])  # type: ignore[misc]
+def _terms(metric: str, ops: Sequence[Op], calls: Sequence[Call]) -> list[str]:
+    """Set the ops that the prediction is the sum of beside those that were seen; launches are told by their bytes."""
+    term, unit = _TERMS.get(metric, (metric, metric))
+    shares = [(op, getattr(op, term)) for op in ops if getattr(op, term)]
+    pairs = align([share for _, share in shares], [call.count for call in calls])
     rows: list[list[str]] = []
     for agrees, run in groupby(pairs, key=lambda pair: pair.agrees):
         block = list(run)
@@ -59,21 +69,21 @@ def _terms(ops: Sequence[Op], calls: Sequence[Call]) -> list[str]:
             rows.append([f"... {len(block)} terms agree", *[""] * 7])
             continue
         for pair in block:
-            rows += _pair_rows(pair, ops, calls)
+            rows += _pair_rows(pair, shares, calls)
     heading = "ops as predicted, and as the counter saw them (!= is where they part ways):"
-    headers = ["predicted op", "kernel", "b x m x n x k", "FLOPs", "", "FLOPs", "counted op", "in module"]
+    headers = ["predicted op", "kernel", "b x m x n x k", unit, "", unit, "counted op", "in module"]
     return [heading, *_table(rows, headers, ("left", "left", "left", "right", "center", "right", "left", "left"))]
 
 
-def _pair_rows(pair: Pair, ops: Sequence[Op], calls: Sequence[Call]) -> list[list[str]]:
+def _pair_rows(pair: Pair, shares: Sequence[tuple[Op, Any]], calls: Sequence[Call]) -> list[list[str]]:
     mark = "=" if pair.agrees else "!="
     rows = []
     for index in range(max(len(pair.predicted), len(pair.counted))):
         left, right = [""] * 4, [""] * 3
         if index < len(pair.predicted):
-            op = ops[pair.predicted[index]]
+            op, share = shares[pair.predicted[index]]
             sizes = " x ".join(str(size) for size in op.matmul) if op.matmul else ""
-            left = [printable(op.name), op.kind, sizes, figure(op.tensor_flops)]  # type: ignore[arg-type]
+            left = [printable(op.name), op.kind, sizes, figure(share)]
         if index < len(pair.counted):
             call = calls[pair.counted[index]]
             right = [figure(call.count), f"{call.op} {_shapes(call)}", printable(call.module)]

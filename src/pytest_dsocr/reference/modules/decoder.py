@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -9,19 +10,20 @@ from transformers.models.deepseek_ocr2 import modeling_deepseek_ocr2 as ocr
 from transformers.models.deepseek_ocr2.configuration_deepseek_ocr2 import DeepseekOcr2TextConfig
 
 from dsocr_cost import DecoderConfig, layers
+from dsocr_cost.kernels import touched
 
 from ...errors import NotSupportedError
 from .builder import positions, subject
-from .llama import kv_cache, rotary_table
+from .llama import causal_mask, kv_cache, rotary_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ...measure.measurement import Subject
     from ..workshop import Workshop
     from .builder import Builder, Sizes
 
-__all__ = ["BUILDERS", "require_grouped_mm", "text_config"]
+__all__ = ["BUILDERS", "evenly_touched", "require_grouped_mm", "text_config"]
 
 
 def require_grouped_mm(shop: Workshop) -> None:
@@ -33,6 +35,12 @@ def require_grouped_mm(shop: Workshop) -> None:
     if shop.device == "meta" and shop.dtype != "bfloat16":
         msg = f"experts in {shop.dtype} on meta: torch's grouped matmul takes only bfloat16 there; cpu takes others"
         raise NotSupportedError(msg)
+
+
+def evenly_touched(config: DecoderConfig) -> Callable[[int, int], int]:
+    """Say how many experts get rows where no data can tell: as many as with even routing."""
+    picks = config.num_experts_per_tok
+    return lambda experts, rows: int(touched(experts, picks, rows // picks))
 
 
 def text_config(shop: Workshop, sizes: DecoderConfig) -> Any:
@@ -73,7 +81,7 @@ def _router(layer: layers.MoEGate, sizes: Sizes, shop: Workshop) -> Subject:
             num_attention_heads=1,
             num_key_value_heads=1,
             n_routed_experts=layer.n_routed_experts,
-            num_experts_per_tok=min(DecoderConfig().num_experts_per_tok, layer.n_routed_experts),
+            num_experts_per_tok=layer.num_experts_per_tok,
         ),
     )
 
@@ -92,10 +100,11 @@ def _router(layer: layers.MoEGate, sizes: Sizes, shop: Workshop) -> Subject:
 def _moe(layer: layers.DeepseekV2MoE, sizes: Sizes, shop: Workshop) -> Subject:
     require_grouped_mm(shop)
     config = text_config(shop, layer.config)
-    return subject(
+    moe = subject(
         shop.module(lambda: ocr.DeepseekOcr2TextMoe(config)),
         lambda: positions(layer.config.hidden_size, sizes, shop),
     )
+    return replace(moe, touched=evenly_touched(layer.config))
 
 
 def _rms_norm(layer: layers.DeepseekV2RMSNorm, sizes: Sizes, shop: Workshop) -> Subject:
@@ -109,12 +118,14 @@ def _decoder_layer(layer: layers.DeepseekV2DecoderLayer, sizes: Sizes, shop: Wor
     if isinstance(layer.mlp, layers.DeepseekV2MoE):
         require_grouped_mm(shop)
     config, attn = text_config(shop, layer.config), layer.self_attn
-    return subject(
+    decoder_layer = subject(
         shop.module(lambda: ocr.DeepseekOcr2TextDecoderLayer(config, layer.layer_idx)),
         lambda: positions(layer.config.hidden_size, sizes, shop),
         position_embeddings=lambda: rotary_table(attn, sizes, shop),
+        attention_mask=lambda: causal_mask(sizes, shop),
         past_key_values=lambda: kv_cache(attn, sizes, shop, layer.layer_idx),
     )
+    return replace(decoder_layer, touched=evenly_touched(layer.config))
 
 
 def _lm_head(layer: layers.LMHead, sizes: Sizes, shop: Workshop) -> Subject:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 import transformers
@@ -20,12 +20,12 @@ from .builder import positions, subject
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dsocr_cost.execution import RotaryName
+    from dsocr_cost.execution import DtypeName, RotaryName
 
     from ...measure.measurement import Subject
     from .builder import Builder, Sizes
 
-__all__ = ["BUILDERS", "kv_cache", "rotary_execution", "rotary_table"]
+__all__ = ["BUILDERS", "causal_mask", "kv_cache", "rotary_execution", "rotary_table"]
 
 ROTARY_ELEMENTWISE_SINCE = Version("5.15")
 
@@ -44,6 +44,7 @@ def _llama_attention(layer: layers.LlamaAttention, sizes: Sizes, shop: Workshop)
         shop.module(lambda: modeling_llama.LlamaAttention(config, layer_idx=0)),
         lambda: positions(layer.hidden_size, sizes, shop),
         position_embeddings=lambda: rotary_table(layer, sizes, shop),
+        attention_mask=lambda: causal_mask(sizes, shop),
         past_key_values=lambda: kv_cache(layer, sizes, shop, 0),
     )
 
@@ -62,20 +63,41 @@ def rotary_execution(shop: Workshop) -> Execution:
     """Say how this version of transformers makes the rotary table."""
     elementwise = Version(transformers.__version__) >= ROTARY_ELEMENTWISE_SINCE
     how: RotaryName = "elementwise" if elementwise else "matmul"
-    return Execution("transformers", shop.attention, how)
+    return Execution("transformers", shop.attention, how, cast("DtypeName", shop.dtype))
 
 
 def rotary_table(layer: layers.LlamaAttention, sizes: Sizes, shop: Workshop) -> tuple[torch.Tensor, torch.Tensor]:
-    """Make cosine and sine for the new positions: transformers takes them from outside of the layer."""
-    shape = (sizes["batch"], sizes["q_len"], layer.head_dim)
+    """Make cosine and sine for the new positions: one row for all sequences, from outside of the layer."""
+    shape = (1, sizes["q_len"], layer.head_dim)
     return shop.tensor(*shape), shop.tensor(*shape)
 
 
+def causal_mask(sizes: Sizes, shop: Workshop) -> torch.Tensor | None:
+    """Make the mask that a whole model hands to its layers.
+
+    For ``eager`` [batch, 1, q_len, kv_len], what is added to the scores. For ``sdpa`` [q_len, kv_len], what a query may
+    see, and only where several new positions follow cached ones: without a mask, its first query stands at the first
+    key, which is so in a prefill; and one query sees every key.
+    """
+    q_len, kv_len = sizes["q_len"], sizes["kv_len"]
+    if shop.attention == "flash" or (shop.attention == "sdpa" and q_len in (1, kv_len)):
+        return None
+    visible = torch.ones(q_len, kv_len, device=shop.device, dtype=torch.bool).tril(diagonal=kv_len - q_len)
+    if shop.attention == "sdpa":
+        return visible
+    scores = torch.zeros(sizes["batch"], 1, q_len, kv_len, device=shop.device, dtype=shop.torch_dtype)
+    return scores.masked_fill(visible.logical_not(), torch.finfo(shop.torch_dtype).min)
+
+
 def kv_cache(layer: layers.LlamaAttention, sizes: Sizes, shop: Workshop, layer_idx: int) -> DynamicCache:
-    """Fill a KV cache with the keys before the new positions."""
+    """Fill a KV cache with the keys before the new positions.
+
+    Raises:
+        NotSupportedError: several new positions after cached ones, for torch's flash kernel on a real device.
+    """
     q_len, cached = sizes["q_len"], sizes["kv_len"] - sizes["q_len"]
-    if cached and q_len > 1:
-        msg = f"q_len {q_len} over kv_len {sizes['kv_len']}: allowed is a prefill of equal lengths, or q_len 1"
+    if cached and q_len > 1 and shop.attention == "flash" and shop.device != "meta":
+        msg = f"q_len {q_len} after {cached} cached: torch's flash kernel masks from the first key on; meta counts it"
         raise NotSupportedError(msg)
     cache = DynamicCache()
     if cached:

@@ -1,22 +1,23 @@
-"""The whole model's two parts, assembled."""
+"""The whole model and its two parts, assembled."""
 
 from __future__ import annotations
 
 import functools
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
+from transformers import DynamicCache
 from transformers.models.deepseek_ocr2 import modeling_deepseek_ocr2 as ocr
 
 from dsocr_cost import layers
-from dsocr_cost.model import Decoder, Vision
+from dsocr_cost.model import Decoder, DeepseekOCR, Vision
 from dsocr_cost.workload import Grid, views
 
-from ..assembled import AssembledDecoder, AssembledVision
+from ..assembled import AssembledDecoder, AssembledModel, AssembledVision
 from . import clip, projector, sam
 from .builder import positions, subject
-from .decoder import require_grouped_mm, text_config
+from .decoder import evenly_touched, require_grouped_mm, text_config
 from .llama import kv_cache, rotary_execution
 
 if TYPE_CHECKING:
@@ -57,16 +58,18 @@ def _module(stage: Vision | Decoder, shop: Workshop) -> torch.nn.Module:
     return _kept(stage, shop) if shop.device == "meta" else _kept.__wrapped__(stage, shop)
 
 
+def _crops(stage: Vision, sizes: Sizes) -> Grid | None:
+    return Grid(sizes["crops_high"], sizes["crops_wide"]) if stage.cropped else None
+
+
+def _pixels(stage: Vision, sizes: Sizes, shop: Workshop) -> list[torch.Tensor]:
+    channels = stage.config.sam.num_channels
+    batches = views(stage.mode, _crops(stage, sizes), sizes["batch"])
+    return [shop.tensor(int(view.images), channels, view.size, view.size) for view in batches]
+
+
 def _vision(stage: Vision, sizes: Sizes, shop: Workshop) -> Subject:
-    def crops() -> Grid | None:
-        return Grid(sizes["crops_high"], sizes["crops_wide"]) if stage.cropped else None
-
-    def pixels() -> list[torch.Tensor]:
-        channels = stage.config.sam.num_channels
-        batches = views(stage.mode, crops(), sizes["batch"])
-        return [shop.tensor(int(view.images), channels, view.size, view.size) for view in batches]
-
-    return subject(_module(stage, shop), pixels, crops)
+    return subject(_module(stage, shop), lambda: _pixels(stage, sizes, shop), lambda: _crops(stage, sizes))
 
 
 def _decoder(stage: Decoder, sizes: Sizes, shop: Workshop) -> Subject:
@@ -77,7 +80,27 @@ def _decoder(stage: Decoder, sizes: Sizes, shop: Workshop) -> Subject:
         lambda: positions(stage.config.hidden_size, sizes, shop),
         lambda: kv_cache(attention, sizes, shop, last),
     )
-    return replace(decoder, execution=rotary_execution(shop))
+    return replace(decoder, execution=rotary_execution(shop), touched=evenly_touched(stage.config))
 
 
-BUILDERS: Mapping[type, Builder] = {Vision: _vision, Decoder: _decoder}
+def _model(stage: DeepseekOCR, sizes: Sizes, shop: Workshop) -> Subject:
+    require_grouped_mm(shop)
+    vision = cast("AssembledVision", _module(stage.vision, shop))
+    decoder = cast("AssembledDecoder", _module(stage.decoder, shop))
+
+    def text() -> torch.Tensor:
+        shape = (sizes["batch"], sizes["text_tokens"])
+        return torch.randint(stage.config.decoder.vocab_size, shape, device=shop.device)
+
+    model = subject(
+        AssembledModel(vision, decoder).eval(),
+        lambda: _pixels(stage.vision, sizes, shop),
+        lambda: _crops(stage.vision, sizes),
+        text,
+        DynamicCache,
+        lambda: sizes["decode_steps"],
+    )
+    return replace(model, execution=rotary_execution(shop), touched=evenly_touched(stage.config.decoder))
+
+
+BUILDERS: Mapping[type, Builder] = {Vision: _vision, Decoder: _decoder, DeepseekOCR: _model}

@@ -1,0 +1,89 @@
+"""What is alive at once: the moments of a stage at which most activations are, and how much each holds.
+
+A moment sums the storages that a forward pass holds while one kernel runs: its inputs and outputs, what waits for a
+residual, and what the caller still holds. Weights and the KV cache stand apart. The peak is the largest moment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .execution import FP32_BYTES, INT64_BYTES
+from .kernels import several
+from .polynomial import largest
+from .workload import feature_side
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from .config import DecoderConfig, DeepseekOCRConfig
+    from .execution import Execution
+    from .op import Count
+    from .workload import View
+
+__all__ = ["Moment", "activation_bytes", "decoder_moments", "vision_moments"]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The kernel that runs, by its name in the stage's ops, and the bytes alive once it has written its output."""
+
+    op: str
+    bytes: Count
+
+
+def activation_bytes(moments: Iterable[Moment]) -> Count:
+    """Take the largest moment, point by point; nothing where there is none."""
+    most: Count = largest(0, *(moment.bytes for moment in moments))
+    return most
+
+
+def vision_moments(config: DeepseekOCRConfig, batches: Sequence[View], execution: Execution) -> Iterator[Moment]:
+    """Look at SAM's global attention over each batch of views: its scores outweigh everything else in the tower.
+
+    All pixels are there from the beginning, and the features of a batch stay until the last one is done.
+    """
+    item, sam = execution.item_bytes, config.sam
+    pixels: Count = 0
+    for view in batches:
+        pixels = pixels + view.images * (sam.num_channels * view.size * view.size * item)
+    features: Count = 0
+    for view in batches:
+        tokens = (view.size // sam.patch_size) ** 2
+        x = view.images * (tokens * sam.hidden_size * item)
+        # residual and normed input; qkv, and its copy in the order of heads
+        held = 2 * x + 3 * x * (1 + several(view.images))
+        pairs = view.images * (sam.num_attention_heads * tokens * tokens)
+        if execution.fused:
+            # the bias, and its copy in the shape of the scores
+            yield Moment("sam.attn.rel_pos.contiguous", pixels + features + held + pairs * (2 * item))
+        else:
+            # the bias, scores with it, those in fp32, and their softmax
+            in_fp32 = FP32_BYTES * (1 + (item != FP32_BYTES))
+            yield Moment("sam.attn.sdpa.softmax", pixels + features + held + pairs * (2 * item + in_fp32))
+        features = features + view.images * (feature_side(view.size, sam) ** 2 * config.projector.n_embed * item)
+
+
+def decoder_moments(
+    config: DecoderConfig, batch: Count, q_len: Count, kv_len: Count, execution: Execution
+) -> Iterator[Moment]:
+    """Look at the logits, and at eager attention, whose scores outgrow them in a long context."""
+    item, rows = execution.item_bytes, batch * q_len
+    x = rows * (config.hidden_size * item)
+    casted = item != FP32_BYTES
+    # embeddings and normed output; logits, and those in fp32
+    logits = Moment(
+        "logits.to_fp32" if casted else "lm_head", 2 * x + rows * (config.vocab_size * (item + casted * FP32_BYTES))
+    )
+    if not execution.fused:
+        pairs = batch * q_len * kv_len
+        # embeddings, residual and normed input; queries; cosine, sine and positions; the mask
+        queries = rows * (config.num_attention_heads * config.head_dim * item)
+        held = 3 * x + queries + q_len * (2 * config.head_dim * item + INT64_BYTES) + pairs * item
+        if config.num_attention_heads != config.num_key_value_heads:
+            held = held + 2 * batch * kv_len * (config.num_attention_heads * config.head_dim * item)
+        # scores with the mask, those in fp32, and their softmax
+        scores = config.num_attention_heads * (item + FP32_BYTES * (1 + casted))
+        yield Moment("self_attn.sdpa.softmax", held + pairs * scores)
+    yield logits
