@@ -29,7 +29,7 @@ class DeepseekOCRModel:
 
     As a session: :meth:`start_prefill` and :meth:`start_decode` say where a run stands, :meth:`decode_one_token` moves
     it on, and the ``forward_*`` queries answer for the forward pass that it stands at: the whole prefill, or the one
-    decode step that comes next. A query that this version does not predict answers None.
+    decode step that comes next.
     """
 
     def __init__(self, config: DeepseekOCRConfig = DeepseekOCRConfig(), execution: Execution = Execution()) -> None:
@@ -128,19 +128,24 @@ class DeepseekOCRModel:
         """FLOPs of the matrix work."""
         return self._forward("forward_tensor_core_flops").tensor_flops
 
-    def forward_cuda_core_flops(self) -> Count | None:
+    def forward_cuda_core_flops(self) -> Count:
         """FLOPs of all other work."""
         return self._forward("forward_cuda_core_flops").cuda_flops
 
-    def forward_cal_io(self) -> Count | None:
+    def forward_cal_io(self) -> Count:
         """Bytes read and written by all kernels, weights included."""
         return self._forward("forward_cal_io").io_bytes
+
+    def forward_arithmetic_intensity(self) -> float:
+        """FLOPs of both kinds a byte."""
+        stage: Any = self._forward("forward_arithmetic_intensity")
+        return float((stage.tensor_flops + stage.cuda_flops) / stage.io_bytes)
 
     def forward_memory_weight(self) -> Count:
         """Bytes of the weights that decoder and LM head keep resident."""
         return self._forward("forward_memory_weight").weight_bytes
 
-    def forward_memory_activation(self) -> Count | None:
+    def forward_memory_activation(self) -> Count:
         """Bytes of activations at the peak."""
         return self._forward("forward_memory_activation").activation_bytes
 

@@ -7,14 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
+from dsocr_cost.errors import SizeError
 from dsocr_cost.execution import ATTENTIONS, AttentionName
 
 from .errors import OptionError
+from .grids import parse_grids
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     import pytest
+
+    from dsocr_cost import Grid
 
 __all__ = ["Options", "add_options"]
 
@@ -29,6 +33,7 @@ _HELP = {
     "reference": ("NAME", "whose modules are measured; default: transformers"),
     "config": ("FILE", "a Hugging Face config.json with other sizes than the published 3B model's"),
     "json": ("FILE", "write all result rows there"),
+    "grids": ("LIST", "what dsocr_grid runs over: published, model, or grids such as 2x3,15x26; default: published"),
 }
 _REQUIRE_HELP = (
     "make the run red if WHAT did not run: all, gpu, a metric family (flops), a metric (tensor_flops) or a layer "
@@ -59,8 +64,9 @@ def add_options(parser: pytest.Parser) -> None:
 class Options:
     """What the user asked for: command line over ini over built-in defaults, checked as far as text can be.
 
-    ``tolerances`` is None where no file was named and the rootdir has none. Paths on the command line start from the
-    folder that pytest was started in, those of an ini file from that file's folder.
+    ``tolerances`` is None where no file was named and the rootdir has none. ``grids`` are what ``dsocr_grid`` runs
+    over. Paths on the command line start from the folder that pytest was started in, those of an ini file from that
+    file's folder.
     """
 
     tolerances: Path | None
@@ -72,6 +78,7 @@ class Options:
     json: Path | None
     require: tuple[str, ...]
     flop_formulas: tuple[str, ...]
+    grids: tuple[Grid, ...] = ()
 
     @classmethod
     def from_pytest_config(cls, config: pytest.Config) -> Options:
@@ -99,12 +106,21 @@ class Options:
             json=_path(config, "json"),
             require=_words(config.getoption("dsocr_require") or config.getini("dsocr_require")),
             flop_formulas=tuple(config.getini("dsocr_flop_formulas")),
+            grids=_grids(_text(config, "grids", "published")),
         )
 
 
 def _text(config: pytest.Config, name: str, default: str) -> str:
     given: Any = config.getoption(f"dsocr_{name}")
     return str(given if given is not None else config.getini(f"dsocr_{name}") or default)
+
+
+def _grids(given: str) -> tuple[Grid, ...]:
+    try:
+        return parse_grids(given)
+    except SizeError as error:
+        msg = f"--dsocr-grids (ini: dsocr_grids): {str(error).removeprefix('grids: ')}"
+        raise OptionError(msg) from error
 
 
 def _words(given: Iterable[str]) -> tuple[str, ...]:

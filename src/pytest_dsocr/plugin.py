@@ -81,11 +81,22 @@ def pytest_dsocr_flop_formulas() -> Mapping[str, Callable[..., int]]:
 
 
 def pytest_dsocr_measurers(flop_formulas: Mapping[str, Callable[..., int]]) -> Iterable[Measurer]:
-    """Bring FLOPs and parameters."""
+    """Bring FLOPs, traffic, parameters and memory."""
     from .measure.flops import FlopMeasurer
+    from .measure.memory import ActivationMeasurer, KVCacheMeasurer, WeightMeasurer
     from .measure.params import ParamMeasurer
+    from .measure.traffic import TraceMeasurer, Tracer
 
-    return FlopMeasurer(flop_formulas), ParamMeasurer()
+    tracer = Tracer()
+    traced = [TraceMeasurer(name, tracer) for name in ("cuda_flops", "io_bytes", "launches")]
+    held = (WeightMeasurer(), KVCacheMeasurer(), ActivationMeasurer())
+    return FlopMeasurer(flop_formulas), *traced, ParamMeasurer(), *held
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that takes ``dsocr_grid`` once a grid of ``--dsocr-grids``, unless it names its own."""
+    if "dsocr_grid" in metafunc.fixturenames and not _parametrizes(metafunc.definition, "dsocr_grid"):
+        metafunc.parametrize("dsocr_grid", run_of(metafunc.config).options.grids, ids=str)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -175,3 +186,10 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
 def _compares(item: pytest.Item) -> bool:
     """Whether a test uses the fixture, by its signature or, once it has asked for it by name, by its stash."""
     return "dsocr" in getattr(item, "fixturenames", ()) or item.stash.get(USES, False)
+
+
+def _parametrizes(item: pytest.Item, argument: str) -> bool:
+    """Whether a parametrize marker of a test, its class or its module names an argument."""
+    marks = item.iter_markers("parametrize")
+    named = (mark.args[0] if mark.args else mark.kwargs["argnames"] for mark in marks)
+    return any(argument in (names.replace(",", " ").split() if isinstance(names, str) else names) for names in named)

@@ -29,6 +29,7 @@ def test_it_brings_types_tables_and_the_schema(installed):
         "dsocr_cost/py.typed",
         "pytest_dsocr/py.typed",
         "pytest_dsocr/rows.schema.json",
+        "pytest_dsocr/cli/cost.schema.json",
         "pytest_dsocr/published/layers.csv",
     }
     assert not [name for name in brought if name.startswith(("tests", "docs", "conftest"))]
@@ -36,13 +37,16 @@ def test_it_brings_types_tables_and_the_schema(installed):
 
 def test_it_declares_the_plugin_and_what_it_needs(installed):
     (metadata,) = importlib.metadata.distributions(path=[str(installed)])
-    assert [(one.group, one.name, one.value) for one in metadata.entry_points] == [
-        ("pytest11", "dsocr", "pytest_dsocr.plugin")
-    ]
-    needed = {re.match(r"[\w-]+", requirement)[0] for requirement in metadata.requires}
+    assert {(one.group, one.name, one.value) for one in metadata.entry_points} == {
+        ("pytest11", "dsocr", "pytest_dsocr.plugin"),
+        ("console_scripts", "dsocr", "pytest_dsocr.cli.main:main"),
+    }
+    needed = {re.match(r"[\w-]+", requirement)[0] for requirement in metadata.requires if "extra ==" not in requirement}
     assert needed == {
+        "click",
         "numpy",
         "packaging",
+        "pillow",
         "pytest",
         "pytest-benchmark",
         "pytest-xdist",
@@ -50,6 +54,11 @@ def test_it_declares_the_plugin_and_what_it_needs(installed):
         "torch",
         "transformers",
     }
+
+
+def test_it_brings_the_plots_as_an_extra(installed):
+    (metadata,) = importlib.metadata.distributions(path=[str(installed)])
+    assert [one for one in metadata.requires if "extra ==" in one] == ["matplotlib>=3.8; extra == 'plots'"]
 
 
 def test_it_measures_a_layer(installed, pytester, monkeypatch):

@@ -9,6 +9,7 @@ from ..measure.flops import FlopMeasurer
 from ..measure.formulas import FORMULAS
 from ..reference.transformers import TransformersReference
 from .layers import SETUPS, PublishedLayer, Setup, read_layers
+from .sweeps import sweeps_section
 
 __all__ = ["gflops", "published_page"]
 
@@ -19,7 +20,7 @@ Written by `make pages`; a test fails when it is out of date.
 
 The public DeepSeek-OCR analytic performance report (2025-11-28) is what most people know of this model's cost. Each row
 of its layer table is here beside ours: reproduced (equal in all five digits that were printed), or the true figure and
-why it differs.
+why it differs. After them, each row of its sweep tables, with what explains it.
 
 ## Layers
 
@@ -34,7 +35,10 @@ FLOPs of one call, multiply-adds as 2, batch 1.
 
 
 def published_page() -> str:
-    """Hold every row of the published layer table against the prediction and against a measurement made now."""
+    """Hold every row of the published tables against the prediction and against a measurement.
+
+    Layers are measured now, the crop grids when ``--measure-grids`` last was given.
+    """
     reference, measurer = TransformersReference(), FlopMeasurer(FORMULAS)
     rows: list[list[str]] = []
     notes: list[str] = []
@@ -60,7 +64,7 @@ def published_page() -> str:
     ]
     alignment = ["left", "left", *["right"] * 5, "left"]
     table = tabulate(rows, headers, tablefmt="github", colalign=alignment, disable_numparse=True)
-    return "\n".join([_INTRO, table, "", *notes, ""])
+    return "\n".join([_INTRO, table, "", *notes, "", sweeps_section()])
 
 
 def gflops(flops: int) -> str:

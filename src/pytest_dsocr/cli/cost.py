@@ -1,0 +1,130 @@
+"""``dsocr cost``: one workload, stage by stage."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from dsocr_cost.errors import SizeError
+from dsocr_cost.sweep import evaluate
+from dsocr_cost.workload import MODES, Workload, crop_grid, image_tokens
+
+from .breakdown import breakdown
+from .cost_document import breakdown_rows, cost_document
+from .cost_text import breakdown_text, heading, stages_text
+from .image import image_size
+from .options import (
+    config_of,
+    execution_of,
+    refuse_together,
+    require_int64,
+    warn_of_long_contexts,
+    workload_options,
+)
+from .types import GRID, SIZE, Whole
+
+if TYPE_CHECKING:
+    from dsocr_cost.config import DeepseekOCRConfig
+    from dsocr_cost.execution import Execution
+    from dsocr_cost.stages import Stages
+    from dsocr_cost.workload import Grid, Mode
+
+    from .image import ImageSize
+
+__all__ = ["cost"]
+
+LARGE = ("grid", "context", "text_tokens", "decode_steps", "batch", "config")
+"""Options that can make a count leave int64."""
+
+EPILOG = """\b
+Examples:
+  dsocr cost --image page.png
+  dsocr cost --size 1700x2200 --mode gundam-m
+  dsocr cost --grid 2x3 --decode-steps 500 --batch 8
+  dsocr cost --grid 2x3 --context 2048 --attention flash --dtype float32
+  dsocr cost --grid 2x3 --by layer
+  dsocr cost --grid 2x3 --json | jq .stages.total.tensor_flops
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.option(
+    "--image",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A PNG or JPEG: its header says its size, and the size which crop grid the model picks.",
+)
+@click.option("--size", type=SIZE, metavar="WxH", help="Pixels of an image, in place of a file.")
+@click.option(
+    "--grid",
+    type=GRID,
+    metavar="HxW",
+    help="A crop grid by hand, crops high x wide. Without image, size and grid: one view, no crops.",
+)
+@click.option(
+    "--context", type=Whole(1), metavar="S", help="Positions of image and text together, in place of --text-tokens."
+)
+@workload_options
+@click.option(
+    "--by",
+    type=click.Choice(["stage", "layer", "op"]),
+    default="stage",
+    show_default=True,
+    help="How far to break it down.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with all counts in full.")
+def cost(
+    image: Path | None,
+    size: ImageSize | None,
+    grid: Grid | None,
+    *,
+    by: Literal["stage", "layer", "op"],
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Price one page: vision, prefill, decode and their total.
+
+    The prefill is decoder and LM head over image and text; decode is the sum of all its steps.
+    """
+    refuse_together("image", "size", "grid")
+    refuse_together("context", "text_tokens")
+    config, execution, mode = config_of(options["config"]), execution_of(options), MODES[options["mode"]]
+    shown = image_size(image) if image else size
+    workload = _workload(mode, crop_grid(*shown, mode) if shown else grid, config, options)
+    document = cost_document(workload, _price(workload, config, execution), config, execution)
+    counts = ((f"{key} of {name}", count) for name, stage in document["stages"].items() for key, count in stage.items())
+    require_int64(counts, *LARGE)
+    items = [] if by == "stage" else breakdown(workload, by, config, execution)
+    warn_of_long_contexts(document["workload"]["context"] + options["decode_steps"], config)
+    if as_json:
+        extra = {} if by == "stage" else {"breakdown": breakdown_rows(items)}
+        click.echo(json.dumps(document | extra, indent=2))
+    else:
+        click.echo("\n\n".join([heading(document), stages_text(document["stages"]), *breakdown_text(items)]))
+
+
+def _workload(mode: Mode, grid: Grid | None, config: DeepseekOCRConfig, options: dict[str, Any]) -> Workload:
+    text_tokens, context = options["text_tokens"], options["context"]
+    if context is not None:
+        tokens: Any = image_tokens(mode, grid, config.sam)
+        text_tokens = context - tokens
+        if text_tokens < 0:
+            msg = f"context: got {context}, allowed is at least the {tokens} image tokens that it holds"
+            raise SizeError(msg)
+    return Workload(mode, grid, text_tokens, options["decode_steps"], options["batch"])
+
+
+def _price(workload: Workload, config: DeepseekOCRConfig, execution: Execution) -> Stages:
+    return evaluate(
+        crops_high=workload.grid and workload.grid.high,
+        crops_wide=workload.grid and workload.grid.wide,
+        text_tokens=workload.text_tokens,
+        decode_steps=workload.decode_steps,
+        batch=workload.batch,
+        mode=workload.mode,
+        config=config,
+        execution=execution,
+    )

@@ -1,0 +1,119 @@
+"""The ``dsocr`` command itself: its subcommands by name, and how its errors end."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dsocr_cost.errors import DsocrError
+
+from ..report.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["dsocr", "main"]
+
+COMMANDS = {
+    "completion": "completion:completion",
+    "cost": "cost:cost",
+    "scaling": "scaling:scaling",
+    "sweep": "sweep:sweep",
+}
+"""Subcommands: the module beside this one, and the command in it."""
+
+SPELLED = {
+    "crops_high": ("grid", "grids"),
+    "crops_wide": ("grid", "grids"),
+    "grid": ("grid", "grids"),
+    "width": ("size",),
+    "height": ("size",),
+    "context_len": ("context",),
+    "batch_size": ("batch",),
+}
+"""Options that a name at the start of an error means, where they are not spelled like it."""
+
+EPILOG = """\b
+Examples:
+  dsocr cost --image page.png
+  dsocr cost --grid 2x3 --json
+  dsocr sweep --grids published --csv grids.csv
+  dsocr COMMAND --help
+"""
+
+
+class CommandError(click.ClickException):
+    """One line on stderr, exit 2."""
+
+    exit_code = 2
+
+
+class LazyGroup(click.Group):
+    """A group that imports a subcommand when it is needed, and says what went wrong in one line."""
+
+    def __init__(self, *args: Any, lazy: Mapping[str, str], **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self._lazy = lazy
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name all subcommands."""
+        return sorted({*super().list_commands(ctx), *self._lazy})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the subcommand, or answer None for a name that is none."""
+        if cmd_name not in self._lazy:
+            return super().get_command(ctx, cmd_name)
+        module, _, attribute = self._lazy[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(f"{__package__}.{module}"), attribute)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the subcommand.
+
+        Raises:
+            CommandError: what a DsocrError or the output said, with the option that it is about.
+        """
+        try:
+            return super().invoke(ctx)
+        except DsocrError as error:
+            command = self.get_command(ctx, ctx.invoked_subcommand or "")
+            raise CommandError(printable(_with_option(str(error), command.params if command else ()))) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise
+            raise CommandError(f"output: cannot be written: {error.strerror or error}") from error
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(130) from None
+
+
+def _with_option(message: str, params: Sequence[click.Parameter]) -> str:
+    """Put an option's name before a message that starts with the name of what it sets."""
+    field, colon, rest = message.partition(":")
+    names = SPELLED.get(field, (field,))
+    for param in params:
+        if colon and param.name in names and isinstance(param, click.Option):
+            return f"{param.opts[-1]}:{rest}"
+    return message
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(package_name="pytest-dsocr", prog_name="dsocr")
+def dsocr() -> None:
+    """Say what DeepSeek-OCR costs: FLOPs, bytes and memory, stage by stage."""
+
+
+def main() -> None:
+    """Run the command that was asked for; exit 2 on what it cannot take, 130 when it is interrupted."""
+    try:
+        dsocr(prog_name="dsocr")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,178 @@
+"""``dsocr scaling``: the decoder's cost against the context, predicted and measured."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dsocr_cost.execution import ATTENTIONS, DTYPES, IMPLEMENTATIONS
+
+from ..errors import OptionError
+from ..measure.scaling import measure_runs
+from ..reference.transformers import TransformersReference
+from ..report.scaling import compare_documents, scaling_markdown
+from ..results import check_writable, write_text_atomically
+from ..scaling import Plan, analytic_document, as_run, flops_by_stage, measured_document
+from .options import config_of, execution_of, warn_of_long_contexts
+from .types import CONTEXTS, Whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["scaling"]
+
+DIFFERENT = 1
+"""Exit code where a predicted FLOP count is not the measured one."""
+
+EPILOG = """\b
+Examples:
+  dsocr scaling --context 256 512 1024 2048 4096 --decode-steps 16
+  dsocr scaling --context 256:8192:256 --batch 8 --output out --plots out/figures
+  dsocr scaling --context 512 --device cuda:0 --attention flash
+\b
+Exit code: 0 when all FLOPs are equal, 1 when some are not, 2 for what cannot be run.
+"""
+
+
+class _ManyContexts(click.Command):
+    """A command whose ``--context`` takes all the values behind it, up to the next option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Repeat the flag before each value, as click reads it."""
+        return super().parse_args(ctx, list(_flag_each(args, "--context")))
+
+
+def _flag_each(args: list[str], flag: str) -> Iterator[str]:
+    """Turn ``--flag a b`` into ``--flag a --flag b``; a negative number is a value, not an option."""
+    values: int | None = None
+    for arg in args:
+        if arg == flag or arg.startswith(f"{flag}="):
+            values = int(arg != flag)
+        elif values is not None and (not arg.startswith("-") or re.match(r"-\d", arg)):
+            if values:
+                yield flag
+            values += 1
+        else:
+            values = None
+        yield arg
+
+
+@click.command(cls=_ManyContexts, epilog=EPILOG)
+@click.option(
+    "--context",
+    type=CONTEXTS,
+    multiple=True,
+    required=True,
+    metavar="S ...",
+    help="Lengths of the prompts in tokens: numbers, or FIRST:LAST:STEP, with spaces between them.",
+)
+@click.option(
+    "--decode-steps", type=Whole(1), metavar="K", default=16, show_default=True, help="Tokens decoded after each."
+)
+@click.option("--batch", type=Whole(1), metavar="N", default=1, show_default=True, help="Sequences at once.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    default=".",
+    show_default=True,
+    help="Where analytic_scaling.json, measured_scaling.json and scaling.md go.",
+)
+@click.option(
+    "--device",
+    metavar="meta|cpu|cuda:N",
+    default="meta",
+    show_default=True,
+    help="What the real modules run on; meta counts and takes no time.",
+)
+@click.option(
+    "--implementation",
+    type=click.Choice(IMPLEMENTATIONS),
+    default="transformers",
+    show_default=True,
+    help="Whose code is predicted; transformers' is what is measured.",
+)
+@click.option("--attention", type=click.Choice(ATTENTIONS), default="sdpa", show_default=True, help="Attention.")
+@click.option("--dtype", type=click.Choice(DTYPES), default="bfloat16", show_default=True, help="Type of all tensors.")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A Hugging Face config.json with other sizes than the published 3B model's.",
+)
+@click.option("--plots", type=click.Path(path_type=Path), metavar="DIR", help="Draw the points into this folder.")
+@click.pass_context
+def scaling(
+    ctx: click.Context,
+    /,
+    context: tuple[tuple[int, ...], ...],
+    output: Path,
+    device: str,
+    config: Path | None,
+    plots: Path | None,
+    **options: Any,
+) -> None:
+    """Predict prefill and decode for prompts of many lengths, measure them on the real modules, and compare."""
+    if not re.fullmatch(r"meta|cpu|cuda(:\d{1,4})?", device, re.ASCII):
+        raise click.BadParameter(
+            f"got {device!r}, allowed are meta, cpu, cuda and cuda:N", ctx, param_hint="'--device'"
+        )
+    plan = Plan(
+        contexts=tuple(dict.fromkeys(chain(*context))),
+        decode_steps=options["decode_steps"],
+        batch=options["batch"],
+        config=config_of(config),
+        execution=execution_of(options),
+    )
+    warn_of_long_contexts(max(plan.contexts) + plan.decode_steps, plan.config)
+    files = {name: output / name for name in ("analytic_scaling.json", "measured_scaling.json", "scaling.md")}
+    _make_folder(output)
+    for path in files.values():
+        check_writable(path)
+
+    measured = measure_runs(plan, TransformersReference(), device)
+    plan = as_run(plan, measured)
+    predicted, real = analytic_document(plan), measured_document(plan, measured)
+    texts = (_json(predicted), _json(real), scaling_markdown(predicted, real))
+    for path, text in zip(files.values(), texts, strict=True):
+        write_text_atomically(path, text)
+    comparison = compare_documents(predicted, real)
+    click.echo(comparison.verdict)
+    for path in files.values():
+        click.echo(f"wrote {path}")
+    if plots is not None:
+        _draw(plan, real, plots)
+    if comparison.flops_that_differ:
+        ctx.exit(DIFFERENT)
+
+
+def _make_folder(output: Path) -> None:
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"output: {output}: cannot be made: {error.strerror or error}"
+        raise OptionError(msg) from error
+
+
+def _json(document: dict[str, Any]) -> str:
+    return json.dumps(document, indent=1, allow_nan=False) + "\n"
+
+
+def _draw(plan: Plan, real: dict[str, Any], plots: Path) -> None:
+    from ..report.plots import predicted_and_measured, sweep_plots
+    from ..sweep_points import context_points
+
+    points = context_points(
+        plan.contexts,
+        decode_steps=plan.decode_steps,
+        batch=plan.batch,
+        config=plan.config,
+        execution=plan.execution,
+    )
+    paths = [*sweep_plots(points, plots), *predicted_and_measured(points, flops_by_stage(real), plots)]
+    click.echo(f"drew {len(paths)} files into {plots}")

@@ -1,0 +1,178 @@
+"""``dsocr sweep``: many workloads at once, on the terminal, as files, as figures."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dsocr_cost.errors import SizeError
+from dsocr_cost.sweep import evaluate
+from dsocr_cost.workload import MODES, Workload
+
+from ..errors import OptionError, ResultsError
+from ..results import check_writable, write_text_atomically
+from ..sweep_points import COUNTS, STAGES, context_points, grid_points
+from .options import (
+    config_of,
+    execution_of,
+    refuse_together,
+    require_int64,
+    warn_of_long_contexts,
+    workload_options,
+)
+from .sweep_text import csv_text, json_text, table_text
+from .types import CONTEXTS, GRIDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from dsocr_cost.config import DeepseekOCRConfig
+    from dsocr_cost.workload import Grid
+
+    from ..sweep_points import SweepPoint
+
+__all__ = ["sweep"]
+
+LARGE = ("grids", "context", "text_tokens", "decode_steps", "batch", "config")
+"""Options that can make a count leave int64."""
+
+EPILOG = """\b
+Examples:
+  dsocr sweep --grids published
+  dsocr sweep --grids model,3x4 --batch 8 --csv grids.csv
+  dsocr sweep --context 256:8192:256 --decode-steps 1 --json lengths.json
+  dsocr sweep --context 256 512 1024:8192:1024
+  dsocr sweep --grids published --plots figures
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.option(
+    "--grids",
+    type=GRIDS,
+    metavar="LIST",
+    help="Crop grids with commas: published (90 of them), model (those that the model picks), HIGHxWIDE.",
+)
+@click.option(
+    "--context",
+    type=CONTEXTS,
+    multiple=True,
+    metavar="A:B:STEP...",
+    help="Prompts without an image, of A to B positions (B too, where a step reaches it), or of one length. "
+    "Takes several, and may be given more than once.",
+)
+@click.argument("more", nargs=-1, metavar="")
+@workload_options
+@click.option("--csv", type=click.Path(path_type=Path), metavar="FILE", help="Write a row a point.")
+@click.option("--json", type=click.Path(path_type=Path), metavar="FILE", help="Write all points.")
+@click.option("--plots", type=click.Path(path_type=Path), metavar="DIR", help="Draw the points into this folder.")
+def sweep(
+    grids: tuple[Grid, ...] | None,
+    context: tuple[tuple[int, ...], ...],
+    more: tuple[str, ...],
+    *,
+    csv: Path | None,
+    json: Path | None,
+    plots: Path | None,
+    **options: Any,
+) -> None:
+    """Price many crop grids, each with --text-tokens of text, or many prompts without an image.
+
+    Files have all counts in full.
+    """
+    contexts = _contexts(grids, context, more)
+    _check_outputs(csv, json, plots)
+    config = config_of(options["config"])
+    points = _points(grids, contexts, config, options)
+    _warn(points, config)
+    if plots is not None:
+        _make_folder(plots)
+    if csv is not None:
+        write_text_atomically(csv, csv_text(points))
+    if json is not None:
+        mode = options["mode"] if grids else None
+        write_text_atomically(json, json_text(points, mode, execution_of(options)))
+    click.echo(table_text(points, images=bool(grids)))
+    if plots is not None:
+        from ..report.plots import sweep_plots
+
+        sweep_plots(points, plots)
+
+
+def _contexts(
+    grids: tuple[Grid, ...] | None, context: tuple[tuple[int, ...], ...], more: tuple[str, ...]
+) -> tuple[int, ...]:
+    """Put together what stands in ``--context`` and, without a further ``--context``, behind it."""
+    for name in ("grids", "mode", "text_tokens"):
+        refuse_together(name, "context")
+    if more and not context:
+        msg = f"got {more[0]!r} beside the options; --context takes several values with spaces, --grids with commas"
+        raise click.UsageError(msg)
+    if not grids and not context:
+        msg = "--grids, --context: got none of them, allowed is one"
+        raise click.UsageError(msg)
+    ctx = click.get_current_context()
+    option = next(param for param in ctx.command.params if param.name == "context")
+    return tuple(dict.fromkeys(chain(*context, *(CONTEXTS.convert(text, option, ctx) for text in more))))
+
+
+def _points(
+    grids: Sequence[Grid] | None, contexts: Sequence[int], config: DeepseekOCRConfig, options: dict[str, Any]
+) -> list[SweepPoint]:
+    shared: dict[str, Any] = {
+        "decode_steps": options["decode_steps"],
+        "batch": options["batch"],
+        "config": config,
+        "execution": execution_of(options),
+    }
+    if grids:
+        shared |= {"mode": MODES[options["mode"]], "text_tokens": options["text_tokens"]}
+        Workload(shared["mode"], grids[0])  # refuses a mode without crops by a grid that was asked for
+    try:
+        return grid_points(grids, **shared) if grids else context_points(contexts, **shared)
+    except SizeError:
+        require_int64(_largest(grids, contexts, shared), *LARGE)
+        raise
+
+
+def _largest(
+    grids: Sequence[Grid] | None, contexts: Sequence[int], shared: dict[str, Any]
+) -> Iterator[tuple[str, int | None]]:
+    """Price, in Python ints, a point that none of the sweep exceeds."""
+    sides = {f"crops_{side}": max(getattr(grid, side) for grid in grids or ()) for side in ("high", "wide") if grids}
+    stages = evaluate(**shared, **sides) if grids else evaluate(**shared, text_tokens=max(contexts), mode=None)
+    for name, stage in zip(STAGES, stages, strict=True):
+        for count in COUNTS:
+            yield f"{count} of {name}", getattr(stage, count)
+
+
+def _warn(points: Sequence[SweepPoint], config: DeepseekOCRConfig) -> None:
+    positions = [point.context + point.decode_steps for point in points]
+    beyond = sum(one > config.decoder.max_position_embeddings for one in positions)
+    warn_of_long_contexts(max(positions), config, points=f"in {beyond} of {len(points)} points ")
+
+
+def _check_outputs(csv: Path | None, json: Path | None, plots: Path | None) -> None:
+    """Refuse, before anything is priced, what could not be written after it."""
+    for name, path in (("csv", csv), ("json", json)):
+        try:
+            if path is not None:
+                check_writable(path)
+        except ResultsError as error:
+            msg = f"{name}: {error}"
+            raise OptionError(msg) from error
+    if plots is not None and find_spec("matplotlib") is None:
+        msg = 'plots: needs matplotlib: pip install "pytest-dsocr[plots]"'
+        raise OptionError(msg)
+
+
+def _make_folder(plots: Path) -> None:
+    try:
+        plots.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"plots: {plots}: cannot be written: {error.strerror or error}"
+        raise OptionError(msg) from error

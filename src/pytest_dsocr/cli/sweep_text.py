@@ -1,0 +1,94 @@
+"""The points of ``dsocr sweep`` as a table for people, as CSV and as JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from tabulate import tabulate
+
+from dsocr_cost.report import gigabytes, tera_flops
+
+from ..sweep_points import COUNTS, STAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dsocr_cost.execution import Execution
+
+    from ..sweep_points import SweepPoint
+
+__all__ = ["csv_text", "json_text", "table_text"]
+
+SCHEMA = 1
+
+SIZES = ("image_tokens", "context", "text_tokens", "decode_steps", "batch")
+
+WHERE_THERE_IS_ROOM = (
+    ("I/O\nGB", "io_bytes", gigabytes),
+    ("active\nGB", "activation_bytes", gigabytes),
+    ("CUDA\nTFLOP", "cuda_flops", tera_flops),
+)
+"""Further columns, of the total, in the order in which they are left out last."""
+
+
+def table_text(points: Sequence[SweepPoint], *, images: bool) -> str:
+    """Write a line a point, as wide as the terminal; the label of a point without an image is its context."""
+    positions = [
+        ("image\ntokens", [f"{point.image_tokens}" for point in points]),
+        ("with\ntext", [f"{point.context}" for point in points]),
+    ]
+    columns = [
+        ("grid" if images else "context", [point.label for point in points]),
+        *(positions if images else ()),
+        *(
+            (f"{stage}\nTFLOP", [tera_flops(point.stages[stage]["tensor_flops"]) for point in points])
+            for stage in STAGES
+        ),
+        ("KV\nGB", [gigabytes(point.stages["total"]["kv_cache_bytes"]) for point in points]),
+    ]
+    further = [
+        (head, [write(point.stages["total"][count]) for point in points])
+        for head, count, write in WHERE_THERE_IS_ROOM
+        if any(point.stages["total"][count] is not None for point in points)
+    ]
+    width = shutil.get_terminal_size((120, 24)).columns
+    for fitting in range(len(further), 0, -1):
+        table = _table([*columns, *further[:fitting]])
+        if max(map(len, table.splitlines())) <= width:
+            return table
+    return _table(columns)
+
+
+def csv_text(points: Sequence[SweepPoint]) -> str:
+    """Write a row a point: its sizes, then every count of every stage as ``stage_count``; empty for None."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["label", *SIZES, *(f"{stage}_{count}" for stage in STAGES for count in COUNTS)])
+    for point in points:
+        sizes = (getattr(point, size) for size in SIZES)
+        writer.writerow([point.label, *sizes, *(point.stages[stage][count] for stage in STAGES for count in COUNTS)])
+    return text.getvalue()
+
+
+def json_text(points: Sequence[SweepPoint], mode: str | None, execution: Execution) -> str:
+    """Write what all points share, and the points; ``mode`` None for prompts without an image."""
+    document = {
+        "schema": SCHEMA,
+        "mode": mode,
+        "dtype": execution.dtype,
+        "implementation": execution.implementation,
+        "attention": execution.attention,
+        "points": [asdict(point) for point in points],
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _table(columns: Sequence[tuple[str, list[str]]]) -> str:
+    rows = list(zip(*(cells for _, cells in columns), strict=True))
+    alignment = ("left", *["right"] * (len(columns) - 1))
+    return tabulate(rows, [head for head, _ in columns], colalign=alignment, disable_numparse=True)

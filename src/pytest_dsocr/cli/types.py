@@ -1,0 +1,107 @@
+"""What options take: text in, a value out, or an error with the option's name."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from dsocr_cost.errors import SizeError
+from dsocr_cost.workload import parse_grid
+
+from ..grids import parse_grids
+from .image import MAX_SIDE, ImageSize
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    ParamType = click.ParamType[Any]
+else:
+    ParamType = click.ParamType  # generic to the type checker only: older releases of click have it plain
+
+__all__ = ["CONTEXTS", "GRID", "GRIDS", "INT64_MAX", "SIZE", "Whole"]
+
+INT64_MAX = 2**63 - 1
+"""The largest count that is written: what JSON and CSV readers hold in an integer."""
+
+MAX_POINTS = 100_000
+"""Points of one range of contexts."""
+
+
+class Whole(ParamType):
+    """A whole number from ``least`` on, in plain digits."""
+
+    name = "integer"
+
+    def __init__(self, least: int) -> None:
+        self.least = least
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read the number."""
+        if isinstance(value, int):
+            return value
+        number = int(value) if re.fullmatch(r"\d{1,30}", value, re.ASCII) else -1
+        if not self.least <= number <= INT64_MAX:
+            allowed = f"allowed are whole numbers from {self.least} to {INT64_MAX}"
+            self.fail(f"got {value!r}, {allowed}", param, ctx)
+        return number
+
+
+class _Parsed(ParamType):
+    """A type whose text a function reads; that function's error loses the name that the option has of its own."""
+
+    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
+        self.name = name
+        self._read = read
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read the text."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._read(value)
+        except SizeError as error:
+            return self.fail(str(error).partition(": ")[2], param, ctx)
+
+
+def _size(text: str) -> ImageSize:
+    match = re.fullmatch(r"(\d{1,9})x(\d{1,9})", text.strip().lower(), re.ASCII)
+    sides = tuple(int(side) for side in match.groups()) if match else ()
+    if not sides or not all(1 <= side <= MAX_SIDE for side in sides):
+        msg = f"size: got {text!r}, allowed is WIDTHxHEIGHT in pixels, such as 1700x2200, with 1 to {MAX_SIDE} a side"
+        raise SizeError(msg)
+    return ImageSize(*sides)
+
+
+def _contexts(text: str) -> tuple[int, ...]:
+    match = re.fullmatch(r"(\d{1,18})(?::(\d{1,18}):(\d{1,18}))?", text.strip(), re.ASCII)
+    if match is None:
+        _refuse_contexts(text)
+    first = int(match[1])
+    last, step = (int(match[2]), int(match[3])) if match[2] else (first, 1)
+    if not 1 <= first <= last or step < 1:
+        _refuse_contexts(text)
+    contexts = range(first, last + 1, step)
+    if len(contexts) > MAX_POINTS:
+        msg = f"context: got {text!r}, which are {len(contexts):,} points, allowed are at most {MAX_POINTS:,}"
+        raise SizeError(msg)
+    return tuple(contexts)
+
+
+def _refuse_contexts(text: str) -> NoReturn:
+    msg = f"context: got {text!r}, allowed is FIRST:LAST:STEP or one number, such as 256:8192:256, all from 1 on"
+    raise SizeError(msg)
+
+
+GRID = _Parsed("HIGHxWIDE", parse_grid)
+"""A crop grid."""
+
+SIZE = _Parsed("WIDTHxHEIGHT", _size)
+"""Pixels of an image."""
+
+GRIDS = _Parsed("grids", parse_grids)
+"""A list of crop grids, each one once: ``published``, ``model``, ``2x3,15x26``."""
+
+CONTEXTS = _Parsed("A:B:STEP", _contexts)
+"""Positions from A to B, B among them where a step reaches it; or one number."""

@@ -1,0 +1,68 @@
+"""The report's sweep formula, found again: this model, with the report's slips made on purpose.
+
+The report prints only its figures. These functions give each of them, on all 90 grids, to the last printed digit; that
+is what says where the figures come from. They price nothing that runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dsocr_cost import MODES, DeepseekOCRConfig, Execution, ProjectorConfig, total
+from dsocr_cost.layers import MlpProjector
+from dsocr_cost.model import Decoder, Vision
+from dsocr_cost.workload import feature_side
+
+from .grids import DECODE_STEPS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from dsocr_cost import Count, Op
+
+__all__ = ["decode_flops", "prefill_flops", "vision_flops"]
+
+_CONFIG = DeepseekOCRConfig()
+_GUNDAM = MODES["gundam"]
+_EXECUTION = Execution("transformers", "eager")  # the report's decoder has no rotary matmul
+_VISION = Vision(_CONFIG, _GUNDAM, cropped=True)
+_ALL_MOE = Decoder(replace(_CONFIG.decoder, first_k_dense_replace=0))
+_TWO_LINEARS = MlpProjector(ProjectorConfig("mlp_gelu"))
+
+
+def vision_flops(crops_high: Count, crops_wide: Count) -> Count:
+    """Price a page's vision as the report does; sizes may be arrays.
+
+    An eighth of SAM's relative positions; the projector as two linears, over the global view with its newlines, and for
+    each crop over the tokens of all crops, newlines among them.
+    """
+    side, crop = (feature_side(size, _CONFIG.sam) for size in (_GUNDAM.base_size, _GUNDAM.crop_size or 0))
+    ops = list(_VISION.ops(1, crops_high, crops_wide, execution=_EXECUTION))
+    tower = _flops(op for op in ops if not op.name.startswith("projector."))
+    relative = _flops(op for op in ops if op.name.rpartition(".")[2].startswith("rel_pos"))
+    global_tokens, crop_tokens = side * (side + 1), crops_high * crop * (crops_wide * crop + 1)
+    projector = _flops(_TWO_LINEARS.ops(1, global_tokens)) + _flops(
+        _TWO_LINEARS.ops(crops_high * crops_wide, crop_tokens)
+    )
+    return tower - relative + relative // 8 + projector
+
+
+def prefill_flops(context: Count) -> Count:
+    """Price image tokens and text as the report does: layer 0, which is dense, as one more mixture of experts."""
+    return _flops(_ALL_MOE.ops(1, context, context, execution=_EXECUTION))
+
+
+def decode_flops(context: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Price the decode steps after each context as the report does: layer 0 as a mixture, no key of the step's own."""
+    kv_len = context[:, np.newaxis] + np.arange(DECODE_STEPS)
+    steps: Any = _flops(_ALL_MOE.ops(1, 1, kv_len, execution=_EXECUTION))
+    return np.asarray(steps.sum(axis=1))
+
+
+def _flops(ops: Iterable[Op]) -> Count:
+    return total(ops).tensor_flops

@@ -1,0 +1,255 @@
+"""Draws panels of series with matplotlib, an extra that is imported when the first figure is drawn, and writes them."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dsocr_cost import DsocrError
+
+from ..errors import ResultsError
+from ..results import check_writable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["Pair", "Panel", "Picture", "PlotError", "Series", "draw_lines", "draw_pairs", "write_all"]
+
+MOST_MARKERS = 14
+LOG_FROM = 10
+"""An axis is logarithmic where its largest figure is this many times its smallest."""
+
+_STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "dsocr",
+    "font.size": 10,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 6,
+}
+
+
+class PlotError(DsocrError, RuntimeError):
+    """A figure that cannot be drawn or written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A line: one figure a point, and how it looks in matplotlib's words."""
+
+    label: str
+    figures: Sequence[float]
+    style: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One pair of axes: its unit, its series, what stands above it. ``log`` None takes what suits the figures."""
+
+    unit: str
+    series: Sequence[Series]
+    title: str = ""
+    log: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One file: panels side by side, on one scale of figures if ``share_y``."""
+
+    name: str
+    title: str
+    panels: Sequence[Panel]
+    share_y: bool = False
+
+
+class Pair(NamedTuple):
+    """What was predicted and measured at one point, and where it stands."""
+
+    position: int
+    label: str
+    predicted: int
+    measured: int
+
+
+def draw_lines(picture: Picture, positions: Sequence[int], axis: str, about: str) -> Figure:
+    """Draw a figure's panels side by side."""
+    from matplotlib.figure import Figure
+
+    panels = picture.panels
+    figure = Figure(figsize=(7.2 if len(panels) == 1 else 1.2 + 4.2 * len(panels), 4.6), layout="constrained")
+    figure.suptitle(picture.title, fontweight="bold")
+    figure.supxlabel(about, fontsize=8.5, color="#444444")
+    all_axes = figure.subplots(1, len(panels), squeeze=False, sharey=picture.share_y)[0]
+    wide = _spans(positions)
+    marked = _spread(positions, wide)
+    for axes, panel in zip(all_axes, panels, strict=True):
+        for series in panel.series:
+            axes.plot(positions, series.figures, label=series.label, markevery=marked, **series.style)
+        axes.set_title(panel.title, fontsize=10)
+        axes.set_xlabel(axis)
+        if axes is all_axes[0] or not picture.share_y:
+            axes.set_ylabel(panel.unit)
+        figures = [figure for series in panel.series for figure in series.figures]
+        _scale(axes, "x", wide, positions)
+        _scale(axes, "y", panel.log or _spans(figures), figures)
+        if len(panel.series) > 1 or not panel.title:
+            axes.legend(frameon=False)
+    return figure
+
+
+def draw_pairs(panels: Mapping[str, Sequence[Pair]], axis: str, about: str) -> Figure:
+    """Draw each stage's predicted and measured FLOPs, and their difference below."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, NullLocator
+
+    figure = Figure(figsize=(1.2 + 4.4 * len(panels), 6.0), layout="constrained")
+    figure.suptitle("Tensor FLOPs, predicted and measured", fontweight="bold")
+    figure.supxlabel(about, fontsize=8.5, color="#444444")
+    grid = figure.subplots(2, len(panels), squeeze=False, sharex="col", height_ratios=[3, 1])
+    for (above, below), (stage, pairs) in zip(grid.T, panels.items(), strict=True):
+        positions, labels = [pair.position for pair in pairs], [pair.label for pair in pairs]
+        predicted, measured = [pair.predicted / 1e12 for pair in pairs], [pair.measured / 1e12 for pair in pairs]
+        wide = _spans(positions)
+        marked = _spread(positions, wide)
+        above.plot(positions, predicted, color="#0072b2", linestyle="-", label="predicted")
+        style = {"color": "#d55e00", "linestyle": "", "marker": "o", "markerfacecolor": "none", "markersize": 8}
+        off = {index for index, pair in enumerate(pairs) if pair.predicted != pair.measured}
+        above.plot(positions, measured, markevery=sorted({*marked, *off}), label="measured", **style)
+        _scale(above, "x", wide, positions)
+        _scale(above, "y", _spans([*predicted, *measured]), [*predicted, *measured])
+        above.set_title(stage, fontsize=10)
+        above.legend(frameon=False)
+        below.axhline(0, color="#444444", linewidth=0.8)
+        below.plot(
+            positions, [_percent_off(pair) for pair in pairs], color="#000000", linestyle="", marker="x", markersize=5
+        )
+        below.set_title(f"exact at {len(pairs) - len(off)} of {len(pairs)} points", fontsize=9)
+        if not off:
+            below.set_ylim(-1, 1)
+            below.set_yticks([0])
+        else:
+            below.margins(y=0.25)
+            below.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+.3g}" if value else "0"))
+        below.set_xticks(
+            [positions[mark] for mark in marked], [labels[mark] for mark in marked], rotation=90, fontsize=8
+        )
+        below.xaxis.set_minor_locator(NullLocator())
+        below.set_xlabel(axis)
+    grid[0, 0].set_ylabel("TFLOP")
+    grid[1, 0].set_ylabel("difference (%)")
+    return figure
+
+
+def _percent_off(pair: Pair) -> float:
+    """Give predicted - measured as a share of the measured; where that is 0, 0 or nothing to draw."""
+    if not pair.measured:
+        return float("nan") if pair.predicted else 0.0
+    return 100 * (pair.predicted - pair.measured) / pair.measured
+
+
+def _spans(figures: Sequence[float]) -> bool:
+    """Tell whether figures lie so far apart that a linear axis would hide the small ones."""
+    return min(figures) > 0 and max(figures) >= LOG_FROM * min(figures)
+
+
+def _scale(axes: Axes, side: str, log: bool, figures: Sequence[float]) -> None:
+    """Make an axis logarithmic, with plain numbers on it, or linear from 0."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis = axes.xaxis if side == "x" else axes.yaxis
+    if not log:
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+        if side == "y":
+            axes.set_ylim(0, 1.08 * max(figures))
+        return
+    axes.set_xscale("log") if side == "x" else axes.set_yscale("log")
+    decades = max(figures) / min(one for one in figures if one > 0)
+    steps = (1.0, 2.0, 5.0) if decades < 3000 else (1.0,)
+    axis.set_major_locator(LogLocator(subs=steps, numticks=20))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _spread(positions: Sequence[int], log: bool) -> list[int]:
+    """Pick the points that get a marker: all of a few; of many, some that lie apart, the first and the last too."""
+    if len(positions) <= MOST_MARKERS:
+        return list(range(len(positions)))
+    places = [math.log(position) if log else float(position) for position in positions]
+    least = (places[-1] - places[0]) / MOST_MARKERS
+    chosen = [0]
+    for index, place in enumerate(places):
+        if place - places[chosen[-1]] >= least > 0:
+            chosen.append(index)
+    last = len(places) - 1
+    if len(chosen) > 1 and places[last] - places[chosen[-1]] < least:
+        chosen.pop()
+    return [*chosen, last] if chosen[-1] != last else chosen
+
+
+def write_all(directory: Path, figures: Sequence[tuple[str, Callable[[], Figure]]]) -> list[Path]:
+    """Draw each figure and write it as NAME.svg and NAME.png, after all paths were found writable.
+
+    Raises:
+        PlotError: matplotlib is missing, or the directory cannot be made.
+        ResultsError: a file cannot be written.
+    """
+    paths = [(directory / f"{name}.svg", directory / f"{name}.png") for name, _ in figures]
+    with _styled():
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            msg = f"{directory}: cannot be made: {error.strerror or error}"
+            raise PlotError(msg) from error
+        for path in chain(*paths):
+            check_writable(path)
+        for both, (_, draw) in zip(paths, figures, strict=True):
+            figure = draw()
+            for path in both:
+                _write(path, figure)
+    return list(chain(*paths))
+
+
+@contextmanager
+def _styled() -> Iterator[None]:
+    """Draw with our settings, whatever the user's are.
+
+    Raises:
+        PlotError: matplotlib is not installed.
+    """
+    try:
+        import matplotlib as mpl
+    except ImportError as error:
+        msg = 'plots: needs matplotlib: pip install "pytest-dsocr[plots]"'
+        raise PlotError(msg) from error
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
+        yield
+
+
+def _write(path: Path, figure: Figure) -> None:
+    """Write beside the file, then rename: nobody reads half a picture. The same figure gives the same bytes."""
+    kind = path.suffix.removeprefix(".")
+    metadata = {"svg": {"Date": None}, "png": {"Software": None}}[kind]
+    picture = io.BytesIO()
+    figure.savefig(picture, format=kind, dpi=150, metadata=metadata)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(picture.getvalue())
+        temporary.replace(path)
+    except OSError as error:
+        msg = f"{path}: cannot be written: {error.strerror or error}"
+        raise ResultsError(msg) from error
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,195 @@
+"""Holds a predicted scaling document against a measured one, and writes that as Markdown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import fmean, median
+from typing import TYPE_CHECKING, Any
+
+from tabulate import tabulate
+
+from .text import figure
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["Comparison", "Difference", "compare_documents", "scaling_markdown"]
+
+METRICS: dict[tuple[str, str], str] = {
+    ("prefill", "tensor_flops"): "prefill, FLOPs",
+    ("prefill", "kv_cache_bytes"): "prefill, KV cache bytes",
+    ("prefill", "weight_bytes"): "prefill, weight bytes",
+    ("decode", "tensor_flops_per_token"): "decode, FLOPs per token",
+    ("decode", "kv_cache_bytes_final"): "decode, KV cache bytes at the end",
+    ("decode", "weight_bytes"): "decode, weight bytes",
+}
+"""What is compared: a stage's figure, and its name for people."""
+
+FLOPS = ("tensor_flops", "tensor_flops_per_token")
+
+_INTRO = """\
+# Scaling of the decoder with the context
+
+{implementation}, {attention} attention, {dtype}; batch {batch}, {steps} decode steps after each prompt. Measured on
+transformers' modules on {device}, with torch {torch} and transformers {transformers}. Per token is the mean over the
+decode steps; a step decodes one token of each sequence of the batch. The difference is predicted - measured, as a share
+of the measured.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One figure of one point, predicted and measured."""
+
+    context: int
+    stage: str
+    metric: str
+    predicted: float
+    measured: float
+
+    @property
+    def relative(self) -> float:
+        """Predicted - measured, as a share of the measured; infinite where that is 0 and the other is not."""
+        if self.predicted == self.measured:
+            return 0.0
+        return (self.predicted - self.measured) / self.measured if self.measured else float("inf")
+
+    def __str__(self) -> str:
+        of = f"{self.stage} of {self.context}" if self.stage == "prefill" else f"{self.stage} after {self.context}"
+        return f"{of}: predicted {figure(self.predicted)}, measured {figure(self.measured)}, {_percent(self.relative)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All figures that both documents hold, and the names of those that one of them lacks."""
+
+    differences: tuple[Difference, ...]
+    not_measured: tuple[str, ...]
+    not_predicted: tuple[str, ...]
+
+    @property
+    def flops_that_differ(self) -> list[Difference]:
+        """Those FLOPs that are not the same to the last digit."""
+        return [one for one in self.differences if one.metric in FLOPS and one.predicted != one.measured]
+
+    @property
+    def verdict(self) -> str:
+        """Say in one line whether the FLOPs agree."""
+        points = len({one.context for one in self.differences})
+        off = self.flops_that_differ
+        if not off:
+            return f"FLOPs: exact at {'the one point' if points == 1 else f'all {points} points'}"
+        worst = max(off, key=lambda one: abs(one.relative))
+        where = len({one.context for one in off})
+        return f"FLOPs: differ at {where} of {points} points; the largest, {worst}"
+
+
+def compare_documents(analytic: Mapping[str, Any], measured: Mapping[str, Any]) -> Comparison:
+    """Pair the points of two documents, in their order.
+
+    Raises:
+        ValueError: they hold other points.
+    """
+    differences: list[Difference] = []
+    missing: dict[str, set[str]] = {"measured": set(), "predicted": set()}
+    for ours, real in zip(analytic["points"], measured["points"], strict=True):
+        context = ours["seq_len_prefill"]
+        if context != real["seq_len_prefill"]:
+            msg = f"points: got {context} and {real['seq_len_prefill']}, allowed are the same contexts in one order"
+            raise ValueError(msg)
+        for stage in ("prefill", "decode"):
+            for metric, predicted in ours[stage].items():
+                found, name = real[stage][metric], metric.removesuffix("_per_token")
+                missing["predicted"] |= {name} if predicted is None else set()
+                missing["measured"] |= {name} if found is None else set()
+                if predicted is not None and found is not None and (stage, metric) in METRICS:
+                    differences.append(Difference(context, stage, metric, predicted, found))
+    return Comparison(tuple(differences), tuple(sorted(missing["measured"])), tuple(sorted(missing["predicted"])))
+
+
+def scaling_markdown(analytic: Mapping[str, Any], measured: Mapping[str, Any]) -> str:
+    """Write the comparison: point by point, then mean, median and largest difference, then what is missing."""
+    comparison = compare_documents(analytic, measured)
+    environment = measured["environment"]
+    device = environment["device"]
+    intro = _INTRO.format(
+        implementation=f"Predicted for {analytic['implementation']}",
+        attention=analytic["attention"],
+        dtype=analytic["dtype"],
+        batch=analytic["batch_size"],
+        steps=analytic["decode_steps"],
+        device=device["name"] or device["type"],
+        torch=environment["torch"],
+        transformers=environment["transformers"],
+    )
+    parts = [intro, f"**{comparison.verdict}.**", ""]
+    if analytic["implementation"] != measured["implementation"]:
+        different = (
+            "Predicted and measured are not the same code: {} makes a rotary table in each layer, {} one for all."
+        )
+        parts += [different.format(analytic["implementation"], measured["implementation"]), ""]
+    parts += ["## Points", "", _points(comparison), "", "## Differences", "", _summary(comparison), ""]
+    times = _times(measured)
+    if times:
+        parts += ["## Times", "", f"In milliseconds: {measured['measured_by']['time_ms']}.", "", times, ""]
+    parts += ["## What was not compared", ""]
+    parts += [
+        f"- not measured: {_names(comparison.not_measured)}",
+        f"- not predicted: {_names(comparison.not_predicted)}",
+        "",
+    ]
+    return "\n".join(parts)
+
+
+def _points(comparison: Comparison) -> str:
+    rows = [
+        [
+            f"{one.context:,}",
+            METRICS[one.stage, one.metric],
+            figure(one.predicted),
+            figure(one.measured),
+            _percent(one.relative),
+        ]
+        for one in comparison.differences
+    ]
+    return _table(rows, ["context", "figure", "predicted", "measured", "difference"], "rlrrr")
+
+
+def _summary(comparison: Comparison) -> str:
+    rows = []
+    for (stage, metric), name in METRICS.items():
+        of = [one for one in comparison.differences if (one.stage, one.metric) == (stage, metric)]
+        if of:
+            sizes = [abs(one.relative) for one in of]
+            rows.append([name, *(_percent(one, sign=False) for one in (fmean(sizes), median(sizes), max(sizes)))])
+    return _table(rows, ["absolute difference", "mean", "median", "largest"], "lrrr")
+
+
+def _times(measured: Mapping[str, Any]) -> str:
+    rows = [
+        [
+            f"{point['seq_len_prefill']:,}",
+            f"{point['prefill']['time_ms']:.3f}",
+            _percent(point["prefill"]["time_spread"], sign=False),
+            f"{point['decode']['time_ms_per_token']:.3f}",
+            _percent(point["decode"]["time_spread_per_token"], sign=False),
+        ]
+        for point in measured["points"]
+        if point["prefill"]["time_ms"] is not None
+    ]
+    return _table(rows, ["context", "prefill", "spread", "decode, per token", "spread"], "rrrrr") if rows else ""
+
+
+def _table(rows: Sequence[Sequence[str]], headers: Sequence[str], align: str) -> str:
+    columns = [{"l": "left", "r": "right"}[letter] for letter in align]
+    return tabulate(rows, headers, tablefmt="github", colalign=columns, disable_numparse=True)
+
+
+def _names(metrics: Sequence[str]) -> str:
+    return ", ".join(f"`{metric}`" for metric in metrics) or "nothing"
+
+
+def _percent(share: float, *, sign: bool = True) -> str:
+    if share == 0:
+        return "0"
+    return f"{100 * share:+.3g} %" if sign else f"{100 * share:.3g} %"

@@ -1,0 +1,217 @@
+"""How the decoder's cost grows with the context: one document predicted, one measured, and their comparison.
+
+No torch here: :mod:`.measure.scaling` measures. Both documents have one layout, so that a reader takes either: a null
+is what was not predicted, or not measured.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from dsocr_cost import DeepseekOCRModel, Workload
+from dsocr_cost.config import DeepseekOCRConfig
+from dsocr_cost.execution import Execution
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from dsocr_cost.execution import RotaryName
+
+__all__ = [
+    "SCHEMA",
+    "DecoderRun",
+    "Measured",
+    "Plan",
+    "analytic_document",
+    "as_run",
+    "flops_by_stage",
+    "measured_document",
+]
+
+SCHEMA = 1
+"""Version of both documents."""
+
+_COUNTED_BY = {
+    "tensor_flops": "torch's FlopCounterMode with formulas for what it does not know, in each forward pass",
+    "weight_bytes": "the module's parameters",
+    "kv_cache_bytes": "the keys and values in the cache that the passes filled",
+}
+_TIMED_BY = "median of {repeats} runs after one to warm up, wall clock; the spread is (longest - shortest) / median"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is asked: prompts of these many tokens, ``decode_steps`` more after each, ``batch`` sequences at once."""
+
+    contexts: Sequence[int]
+    decode_steps: int
+    batch: int = 1
+    config: DeepseekOCRConfig = DeepseekOCRConfig()
+    execution: Execution = Execution()
+
+
+@dataclass(frozen=True, slots=True)
+class DecoderRun:
+    """One prefill and the decode steps after it, as the real modules ran them over one cache.
+
+    FLOPs of each forward pass, bytes, milliseconds (of a decode step: the median over all); None for a time that was
+    not taken. A spread is a share of the time.
+    """
+
+    context: int
+    prefill_flops: int
+    decode_flops: tuple[int, ...]
+    weight_bytes: int
+    kv_bytes_after_prefill: int
+    kv_bytes_after_decode: int
+    prefill_ms: float | None = None
+    prefill_spread: float | None = None
+    decode_ms: float | None = None
+    decode_spread: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """All runs of a plan, where they ran, and how the modules make the rotary table."""
+
+    runs: tuple[DecoderRun, ...]
+    environment: Mapping[str, Any]
+    rotary: RotaryName | None = None
+    repeats: int = 0
+
+
+def as_run(plan: Plan, measured: Measured) -> Plan:
+    """Predict the rotary table as the modules make it, which is not the same in all versions of transformers."""
+    if plan.execution.implementation != "transformers":
+        return plan
+    return replace(plan, execution=replace(plan.execution, rotary=measured.rotary))
+
+
+def analytic_document(plan: Plan) -> dict[str, Any]:
+    """Predict every point with a session: a prefill, then token by token.
+
+    Raises:
+        SizeError: a size that no run has.
+    """
+    model = DeepseekOCRModel(plan.config, plan.execution)
+    points = [_predicted_point(model, plan, context) for context in plan.contexts]
+    return {**_head(plan), "implementation": plan.execution.implementation, "points": points}
+
+
+def measured_document(plan: Plan, measured: Measured) -> dict[str, Any]:
+    """Put measurements in the same layout, with where and how they were made."""
+    by = dict(_COUNTED_BY)
+    if measured.repeats:
+        by["time_ms"] = _TIMED_BY.format(repeats=measured.repeats)
+    return {
+        **_head(plan),
+        "implementation": "transformers",
+        "environment": dict(measured.environment),
+        "measured_by": by,
+        "points": [_measured_point(run) for run in measured.runs],
+    }
+
+
+def flops_by_stage(document: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    """Take the tensor FLOPs of a document by context, then by stage: of decode, all its steps."""
+    steps = document["decode_steps"]
+    return {
+        str(point["seq_len_prefill"]): {
+            "prefill": point["prefill"]["tensor_flops"],
+            "decode": round(point["decode"]["tensor_flops_per_token"] * steps),
+        }
+        for point in document["points"]
+    }
+
+
+def _head(plan: Plan) -> dict[str, Any]:
+    sizes = asdict(plan.config.decoder)
+    layers = sizes.pop("num_hidden_layers")
+    model = {"name": "deepseek-ocr", "hidden_size": sizes.pop("hidden_size"), "num_layers": layers, **sizes}
+    return {
+        "schema": SCHEMA,
+        "model": {**model, "head_dim": plan.config.decoder.head_dim},
+        "attention": plan.execution.attention,
+        "dtype": plan.execution.dtype,
+        "batch_size": plan.batch,
+        "decode_steps": plan.decode_steps,
+    }
+
+
+def _predicted_point(model: DeepseekOCRModel, plan: Plan, context: int) -> dict[str, Any]:
+    model.start_prefill(context, plan.batch)
+    launches, _ = model.prefill(Workload(None, text_tokens=context, batch=plan.batch))
+    prefill = {**_forward(model, launches.launches), "kv_cache_bytes": model.forward_memory_kvcache(), **_untimed()}
+    cache = model.start_decode()
+    steps: list[dict[str, Any]] = []
+    for _ in range(plan.decode_steps):
+        steps.append(_forward(model, model.decode(cache).launches))
+        cache = model.decode_one_token()
+    every = {name: [step[name] for step in steps] for name in steps[0]}
+    decode = {
+        f"{name}_per_token": _mean(every[name]) for name in ("tensor_flops", "cuda_flops", "io_bytes", "launches")
+    }
+    return {
+        "seq_len_prefill": context,
+        "prefill": prefill,
+        "decode": {
+            **decode,
+            "weight_bytes": every["weight_bytes"][-1],
+            "activation_bytes": None if None in every["activation_bytes"] else max(every["activation_bytes"]),
+            "kv_cache_bytes_final": model.forward_memory_kvcache(),
+            **_untimed("_per_token"),
+        },
+    }
+
+
+def _forward(model: DeepseekOCRModel, launches: Any) -> dict[str, Any]:
+    return {
+        "tensor_flops": model.forward_tensor_core_flops(),
+        "cuda_flops": model.forward_cuda_core_flops(),
+        "io_bytes": model.forward_cal_io(),
+        "launches": launches,
+        "weight_bytes": model.forward_memory_weight(),
+        "activation_bytes": model.forward_memory_activation(),
+    }
+
+
+def _untimed(suffix: str = "") -> dict[str, None]:
+    return {f"time_ms{suffix}": None, f"time_spread{suffix}": None}
+
+
+def _measured_point(run: DecoderRun) -> dict[str, Any]:
+    return {
+        "seq_len_prefill": run.context,
+        "prefill": {
+            "tensor_flops": run.prefill_flops,
+            "cuda_flops": None,
+            "io_bytes": None,
+            "launches": None,
+            "weight_bytes": run.weight_bytes,
+            "activation_bytes": None,
+            "kv_cache_bytes": run.kv_bytes_after_prefill,
+            "time_ms": run.prefill_ms,
+            "time_spread": run.prefill_spread,
+        },
+        "decode": {
+            "tensor_flops_per_token": _mean(run.decode_flops),
+            "cuda_flops_per_token": None,
+            "io_bytes_per_token": None,
+            "launches_per_token": None,
+            "weight_bytes": run.weight_bytes,
+            "activation_bytes": None,
+            "kv_cache_bytes_final": run.kv_bytes_after_decode,
+            "time_ms_per_token": run.decode_ms,
+            "time_spread_per_token": run.decode_spread,
+        },
+    }
+
+
+def _mean(counts: Sequence[int | None]) -> int | float | None:
+    """Divide exactly: an int where it is one."""
+    known = [count for count in counts if count is not None]
+    if len(known) < len(counts):
+        return None
+    whole, rest = divmod(sum(known), len(known))
+    return sum(known) / len(known) if rest else whole

@@ -1,0 +1,101 @@
+"""The installed command as its own process: what it imports, how it ends."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SLOW = ("torch", "transformers", "matplotlib", "PIL")
+WHAT_WAS_IMPORTED = f"""
+import sys
+from pytest_dsocr.cli.main import main
+try:
+    main()
+finally:
+    print([name for name in {SLOW} if name in sys.modules], file=sys.stderr)
+"""
+DSOCR = (sys.executable, "-W", "error", "-c", "from pytest_dsocr.cli.main import main; main()")
+
+
+def dsocr(*arguments, command=DSOCR, **options):
+    return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False, timeout=60, **options)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(("--help",), id="help"),
+        pytest.param(("cost", "--grid", "2x3", "--by", "op"), id="cost"),
+        pytest.param(("sweep", "--context", "256"), id="sweep"),
+        pytest.param(("completion", "zsh"), id="completion"),
+    ],
+)
+def test_nothing_slow_is_imported(arguments):
+    result = dsocr(*arguments, command=(sys.executable, "-c", WHAT_WAS_IMPORTED))
+    assert result.returncode == 0
+    assert result.stderr == "[]\n"
+
+
+def test_the_installed_command_prints_json():
+    result = dsocr("cost", "--grid", "2x3", "--json", command=(shutil.which("dsocr") or "dsocr",))
+    assert result.returncode == 0
+    assert not result.stderr
+    assert json.loads(result.stdout)["stages"]["total"]["tensor_flops"] == 4_676_458_385_408
+
+
+def test_a_reader_that_leaves_is_no_error():
+    with subprocess.Popen(
+        [*DSOCR, "sweep", "--context", "1:8000:1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        process.wait(timeout=60)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/dev/full is Linux's")
+def test_a_full_disk_is_one_line():
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        result = subprocess.run([*DSOCR, "cost"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stderr == "Error: output: cannot be written: No space left on device\n"
+
+
+def test_bad_input_exits_with_2_and_without_a_traceback():
+    result = dsocr("cost", "--grid", "2x3", "--mode", "tiny")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_the_version_is_that_of_the_package():
+    assert dsocr("--version").stdout.startswith("dsocr, version ")
+
+
+@pytest.mark.parametrize("command", ["cost", "sweep", "scaling", "completion"])
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_every_command_has_help_with_examples(run, command, flag):
+    result = run(command, flag)
+    assert result.exit_code == 0
+    _, _, examples = result.stdout.partition("Examples:\n")
+    assert examples.count(f"    dsocr {command} ") >= 2
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_completion_script_asks_the_command(run, shell):
+    result = run("completion", shell)
+    assert result.exit_code == 0
+    assert f"_DSOCR_COMPLETE={shell}_complete" in result.stdout
+
+
+def test_bash_takes_the_script_and_completes_an_option():
+    bash = shutil.which("bash")
+    if bash is None:
+        pytest.skip("there is no bash")
+    script = dsocr("completion", "bash").stdout
+    asked = 'COMP_WORDS=(dsocr cost --im); COMP_CWORD=2; _dsocr_completion dsocr; printf "%s\\n" "${COMPREPLY[@]}"'
+    result = subprocess.run([bash, "-c", f"{script}\n{asked}"], capture_output=True, text=True, check=True)
+    assert result.stdout.split() == ["--image", "--implementation"]

@@ -1,0 +1,213 @@
+"""``dsocr scaling``: predicted against measured over the context, with a small model for speed."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from dsocr_cost import DeepseekOCRConfig
+from pytest_dsocr import Measurement
+from pytest_dsocr.cli import scaling as command
+from pytest_dsocr.cli.main import dsocr
+from pytest_dsocr.measure.flops import FlopMeasurer
+from pytest_dsocr.scaling import DecoderRun, Measured, analytic_document, flops_by_stage
+
+SMALL = Path(__file__).parents[1] / "data" / "odd_config.json"
+DECODER = DeepseekOCRConfig.from_hf(SMALL).decoder
+FILES = ["analytic_scaling.json", "measured_scaling.json", "scaling.md"]
+
+# the small model: K and V of 3 heads x 24 channels in 5 layers, 2 bytes each
+KV_TOKEN = 2 * 3 * 24 * 5 * 2
+
+
+@pytest.fixture
+def run(tmp_path):
+    def invoke(*arguments, config=SMALL):
+        return CliRunner().invoke(
+            dsocr, ["scaling", "--config", str(config), "--output", str(tmp_path / "out"), *map(str, arguments)]
+        )
+
+    return invoke
+
+
+@pytest.fixture
+def read(tmp_path):
+    return lambda name: json.loads((tmp_path / "out" / name).read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    """Measure what is predicted, with FLOPs of the first prompt's prefill off by a factor."""
+
+    def install(factor=1.0):
+        def measure(plan, reference, device):
+            runs = []
+            for index, point in enumerate(analytic_document(plan)["points"]):
+                stages = flops_by_stage({"decode_steps": plan.decode_steps, "points": [point]})
+                (flops,) = stages.values()
+                each, rest = divmod(flops["decode"], plan.decode_steps)
+                runs.append(
+                    DecoderRun(
+                        point["seq_len_prefill"],
+                        prefill_flops=round(flops["prefill"] * (factor if index == 0 else 1)),
+                        decode_flops=(each + rest, *[each] * (plan.decode_steps - 1)),
+                        weight_bytes=point["prefill"]["weight_bytes"],
+                        kv_bytes_after_prefill=point["prefill"]["kv_cache_bytes"],
+                        kv_bytes_after_decode=point["decode"]["kv_cache_bytes_final"],
+                    )
+                )
+            environment = {"torch": "2", "transformers": "5", "device": {"type": device, "name": ""}}
+            return Measured(tuple(runs), environment, "elementwise")
+
+        monkeypatch.setattr(command, "measure_runs", measure)
+
+    return install
+
+
+def test_two_contexts_on_meta_are_exact(run, read, tmp_path):
+    result = run("--context", 24, 33, "--decode-steps", 3, "--batch", 2)
+    assert result.exit_code == 0, result.output
+    assert "FLOPs: exact at all 2 points" in result.output
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == FILES
+
+    analytic, measured = read("analytic_scaling.json"), read("measured_scaling.json")
+    for document in (analytic, measured):
+        assert (document["schema"], document["batch_size"], document["decode_steps"]) == (1, 2, 3)
+        assert (document["model"]["hidden_size"], document["model"]["num_layers"]) == (144, 5)
+        assert [point["seq_len_prefill"] for point in document["points"]] == [24, 33]
+    for ours, real in zip(analytic["points"], measured["points"], strict=True):
+        assert [list(ours[stage]) for stage in ("prefill", "decode")] == [
+            list(real[stage]) for stage in ("prefill", "decode")
+        ]
+        context = ours["seq_len_prefill"]
+        assert ours["prefill"]["tensor_flops"] == real["prefill"]["tensor_flops"]
+        assert ours["decode"]["tensor_flops_per_token"] == real["decode"]["tensor_flops_per_token"]
+        assert real["prefill"]["kv_cache_bytes"] == 2 * context * KV_TOKEN
+        assert real["decode"]["kv_cache_bytes_final"] == 2 * (context + 3) * KV_TOKEN
+        assert real["prefill"]["weight_bytes"] == ours["prefill"]["weight_bytes"]
+        assert real["prefill"]["time_ms"] is real["decode"]["time_ms_per_token"] is None
+    assert measured["environment"]["device"]["type"] == "meta"
+    assert {"python", "torch", "transformers"} <= set(measured["environment"])
+
+
+def test_a_decode_step_costs_the_mean_over_the_steps(run, read):
+    """One key more is, in each of 5 layers, scores and values of 6 heads x 24 channels; the mean of 1 to 4 is 2.5."""
+    assert run("--context", 24, "--decode-steps", 1).exit_code == 0
+    first = read("measured_scaling.json")["points"][0]["decode"]["tensor_flops_per_token"]
+    assert run("--context", 24, "--decode-steps", 4).exit_code == 0
+    mean = read("measured_scaling.json")["points"][0]["decode"]["tensor_flops_per_token"]
+    assert mean - first == 1.5 * (5 * 2 * 2 * 6 * 24)
+
+
+def test_time_is_taken_on_a_cpu_with_its_spread_and_how(run, read):
+    assert run("--context", 9, "--decode-steps", 1, "--device", "cpu").exit_code == 0
+    measured = read("measured_scaling.json")
+    (point,) = measured["points"]
+    assert point["prefill"]["time_ms"] > 0
+    assert point["decode"]["time_ms_per_token"] > 0
+    assert point["prefill"]["time_spread"] >= 0
+    assert "median of 3 runs" in measured["measured_by"]["time_ms"]
+
+
+def test_a_measurement_off_by_one_percent_is_exit_1_and_its_line(run, fake, tmp_path):
+    fake(1.01)
+    result = run("--context", 24, 33)
+    assert result.exit_code == 1
+    assert "FLOPs: differ at 1 of 2 points; the largest, prefill of 24: " in result.output
+    assert result.output.splitlines()[0].endswith("-0.99 %")
+    page = (tmp_path / "out" / "scaling.md").read_text(encoding="utf-8")
+    (row,) = (line for line in page.splitlines() if line.startswith("|        24 | prefill, FLOPs "))
+    assert row.endswith("-0.99 % |")
+    # of the two points' absolute differences: mean, median, largest
+    (row,) = (line for line in page.splitlines() if line.startswith("| prefill, FLOPs "))
+    assert [cell.strip() for cell in row.split("|")[2:5]] == ["0.495 %", "0.495 %", "0.99 %"]
+
+
+def test_the_vendors_code_differs_by_its_rotary_tables(run, read):
+    """In each of 5 layers 12 frequencies x 24 positions, a multiply-add each; transformers' is no matmul since 5.15."""
+    result = run("--context", 24, "--decode-steps", 1, "--implementation", "vendor")
+    assert result.exit_code == 1
+    ours, real = (read(f"{name}_scaling.json")["points"][0]["prefill"] for name in ("analytic", "measured"))
+    assert ours["tensor_flops"] - real["tensor_flops"] == 2 * 5 * 12 * 24
+
+
+def test_a_count_that_cannot_be_trusted_is_an_error_and_no_file(run, monkeypatch, tmp_path):
+    monkeypatch.setattr(FlopMeasurer, "measure", lambda *args, **kwargs: Measurement(1, problem="an op has no formula"))
+    result = run("--context", 24)
+    assert result.exit_code == 2
+    assert "context 24: an op has no formula" in result.output
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "contexts",
+    [
+        pytest.param(["--context", "24", "33", "42"], id="after one flag"),
+        pytest.param(["--context=24", "33", "42"], id="after an equals sign"),
+        pytest.param(["--context", "24", "--context", "33", "42"], id="flags again"),
+        pytest.param(["--context", "24:42:9"], id="a range"),
+        pytest.param(
+            ["--context", "24", "33", "--batch", "1", "--context", "33", "42"], id="one twice, around another"
+        ),
+    ],
+)
+def test_contexts_are_read_however_they_are_given(run, read, fake, contexts):
+    fake()
+    result = run(*contexts, "--decode-steps", "2")
+    assert result.exit_code == 0, result.output
+    assert [point["seq_len_prefill"] for point in read("analytic_scaling.json")["points"]] == [24, 33, 42]
+
+
+@pytest.mark.parametrize("bad", ["0", "-5", "ten", "24.5", "9:1:1"])
+@pytest.mark.parametrize("before", [pytest.param([], id="first"), pytest.param(["24"], id="after a good one")])
+def test_contexts_that_no_prompt_has_name_the_option(run, fake, before, bad):
+    fake()
+    result = run("--context", *before, bad)
+    assert result.exit_code == 2
+    assert "'--context'" in result.output
+    assert repr(bad) in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(["--context", 24, "--device", "tpu"], "'--device': got 'tpu'", id="no such device"),
+        pytest.param(["--context", 24, "--decode-steps", 0], "'--decode-steps': got '0'", id="no decode step"),
+        pytest.param(["--context", 24, "--batch", 0], "'--batch': got '0'", id="no sequence"),
+        pytest.param([], "'--context'", id="no context"),
+        pytest.param(["--context", 24, "--dtype", "float16"], "torch's grouped matmul", id="a dtype that meta lacks"),
+        pytest.param(["--context", 10**14], f"--context: got {10**14}, which torch cannot run", id="beyond torch"),
+    ],
+)
+def test_what_cannot_be_run_is_exit_2_in_one_line(run, arguments, message):
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+def test_an_output_that_is_a_file_is_refused(run, tmp_path):
+    (tmp_path / "out").write_text("mine", encoding="utf-8")
+    result = run("--context", 24)
+    assert result.exit_code == 2
+    assert "--output" in result.output
+    assert (tmp_path / "out").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize(
+    ("context", "warned"), [pytest.param(2044, False, id="to the last"), pytest.param(2045, True, id="one beyond")]
+)
+def test_more_positions_than_the_model_has_are_warned_of(run, fake, context, warned):
+    """The small model has 2048; 4 of them are decoded."""
+    fake()
+    result = run("--context", context, "--decode-steps", 4)
+    assert result.exit_code == 0
+    assert ("warning" in result.stderr) == warned
+
+
+def test_plots_go_into_their_folder(run, tmp_path):
+    pytest.importorskip("matplotlib")
+    result = run("--context", 24, 33, "--decode-steps", 1, "--plots", tmp_path / "figures")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "figures" / "predicted_and_measured.svg").stat().st_size > 0
