@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SCHEMA",
+    "TRACED",
     "DecoderRun",
     "Measured",
     "Plan",
@@ -32,10 +33,16 @@ __all__ = [
 SCHEMA = 1
 """Version of both documents."""
 
+MOVED = ("cuda_flops", "io_bytes", "launches")
+TRACED = (*MOVED, "activation_bytes")
+"""What a forward pass is traced for, beside its tensor FLOPs."""
+
 _COUNTED_BY = {
     "tensor_flops": "torch's FlopCounterMode with formulas for what it does not know, in each forward pass",
     "weight_bytes": "the module's parameters",
     "kv_cache_bytes": "the keys and values in the cache that the passes filled",
+    "cuda_flops, io_bytes, launches": "a trace of every kernel of each forward pass",
+    "activation_bytes": "the storages alive during each forward pass, at their peak",
 }
 _TIMED_BY = "median of {repeats} runs after one to warm up, wall clock; the spread is (longest - shortest) / median"
 
@@ -56,7 +63,8 @@ class DecoderRun:
     """One prefill and the decode steps after it, as the real modules ran them over one cache.
 
     FLOPs of each forward pass, bytes, milliseconds (of a decode step: the median over all); None for a time that was
-    not taken. A spread is a share of the time.
+    not taken. A spread is a share of the time. ``traced`` has, for the prefill and then for each decode step, what
+    :data:`TRACED` names; empty where nothing was traced.
     """
 
     context: int
@@ -65,6 +73,7 @@ class DecoderRun:
     weight_bytes: int
     kv_bytes_after_prefill: int
     kv_bytes_after_decode: int
+    traced: tuple[Mapping[str, int], ...] = ()
     prefill_ms: float | None = None
     prefill_spread: float | None = None
     decode_ms: float | None = None
@@ -149,16 +158,14 @@ def _predicted_point(model: DeepseekOCRModel, plan: Plan, context: int) -> dict[
         steps.append(_forward(model, model.decode(cache).launches))
         cache = model.decode_one_token()
     every = {name: [step[name] for step in steps] for name in steps[0]}
-    decode = {
-        f"{name}_per_token": _mean(every[name]) for name in ("tensor_flops", "cuda_flops", "io_bytes", "launches")
-    }
+    decode = {f"{name}_per_token": _mean(every[name]) for name in ("tensor_flops", *MOVED)}
     return {
         "seq_len_prefill": context,
         "prefill": prefill,
         "decode": {
             **decode,
             "weight_bytes": every["weight_bytes"][-1],
-            "activation_bytes": None if None in every["activation_bytes"] else max(every["activation_bytes"]),
+            "activation_bytes": _largest(every["activation_bytes"]),
             "kv_cache_bytes_final": model.forward_memory_kvcache(),
             **_untimed("_per_token"),
         },
@@ -181,31 +188,37 @@ def _untimed(suffix: str = "") -> dict[str, None]:
 
 
 def _measured_point(run: DecoderRun) -> dict[str, Any]:
+    prefill: Mapping[str, int | None] = dict.fromkeys(TRACED)
+    decode: dict[str, list[int | None]] = {name: [None] for name in TRACED}
+    if run.traced:
+        prefill, *steps = run.traced
+        decode = {name: [step[name] for step in steps] for name in TRACED}
     return {
         "seq_len_prefill": run.context,
         "prefill": {
             "tensor_flops": run.prefill_flops,
-            "cuda_flops": None,
-            "io_bytes": None,
-            "launches": None,
+            **{name: prefill[name] for name in MOVED},
             "weight_bytes": run.weight_bytes,
-            "activation_bytes": None,
+            "activation_bytes": prefill["activation_bytes"],
             "kv_cache_bytes": run.kv_bytes_after_prefill,
             "time_ms": run.prefill_ms,
             "time_spread": run.prefill_spread,
         },
         "decode": {
             "tensor_flops_per_token": _mean(run.decode_flops),
-            "cuda_flops_per_token": None,
-            "io_bytes_per_token": None,
-            "launches_per_token": None,
+            **{f"{name}_per_token": _mean(decode[name]) for name in MOVED},
             "weight_bytes": run.weight_bytes,
-            "activation_bytes": None,
+            "activation_bytes": _largest(decode["activation_bytes"]),
             "kv_cache_bytes_final": run.kv_bytes_after_decode,
             "time_ms_per_token": run.decode_ms,
             "time_spread_per_token": run.decode_spread,
         },
     }
+
+
+def _largest(counts: Sequence[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return max(known) if known else None
 
 
 def _mean(counts: Sequence[int | None]) -> int | float | None:

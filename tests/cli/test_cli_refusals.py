@@ -53,7 +53,7 @@ def case(name, *arguments, id):  # noqa: A002  # as pytest.param spells it
         case("--grids", "sweep", "--grids", "2x3,", id="grids with nothing behind the comma"),
         case("--grids", "sweep", "--grids", "modal", id="a table of grids that is none"),
         case("--grids", "sweep", "--grids", "model", "--mode", "tiny", id="grids in a mode without crops"),
-        case("--grids", "sweep", "--grids", "2x3", "3x2", id="grids with spaces"),
+        case("--grids", "sweep", "--grids", "2x3", "0x2", id="a second grid that is none"),
         case("--context", "sweep", "--context", "8:4:1", id="a range that goes down"),
         case("--context", "sweep", "--context", "8", "axb", id="a second context that is none"),
         case("--context", "sweep", "--context", str(10**16), id="contexts whose counts leave int64"),

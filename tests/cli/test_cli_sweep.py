@@ -76,12 +76,25 @@ def test_the_json_has_every_count_of_every_point(run, tmp_path):
     [
         pytest.param(("--context", "256:768:256", "--context", "900"), id="given twice"),
         pytest.param(("--context", "256:768:256", "900"), id="one behind the other"),
-        pytest.param(("--context", "256", "512", "--batch", "1", "768", "900", "512"), id="with options between"),
+        pytest.param(("--context", "256", "512", "--batch", "1", "--context=768", "900", "512"), id="in both ways"),
     ],
 )
 def test_contexts_add_up_in_their_order(run, arguments):
     result = run("sweep", *arguments)
     assert [line.split()[0] for line in result.stdout.splitlines()[3:]] == ["256", "512", "768", "900"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(("--grids", "2x3,3x2,2x3"), id="with commas"),
+        pytest.param(("--grids", "2x3", "3x2"), id="with spaces"),
+        pytest.param(("--grids=2x3", "--grids", "3x2"), id="given twice"),
+    ],
+)
+def test_grids_add_up_in_their_order(run, arguments):
+    result = run("sweep", *arguments)
+    assert [line.split()[0] for line in result.stdout.splitlines()[3:]] == ["2x3", "3x2"]
 
 
 def test_the_table_says_what_the_published_tables_say(run):

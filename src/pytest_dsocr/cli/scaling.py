@@ -6,7 +6,7 @@ import json
 import re
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -18,11 +18,9 @@ from ..reference.transformers import TransformersReference
 from ..report.scaling import compare_documents, scaling_markdown
 from ..results import check_writable, write_text_atomically
 from ..scaling import Plan, analytic_document, as_run, flops_by_stage, measured_document
+from .many import many_values
 from .options import config_of, execution_of, warn_of_long_contexts
 from .types import CONTEXTS, Whole
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = ["scaling"]
 
@@ -32,37 +30,16 @@ DIFFERENT = 1
 EPILOG = """\b
 Examples:
   dsocr scaling --context 256 512 1024 2048 4096 --decode-steps 16
-  dsocr scaling --context 256:8192:256 --batch 8 --output out --plots out/figures
+  dsocr scaling --context 256:8192:256 --batch 8 --output out --plots out
   dsocr scaling --context 512 --device cuda:0 --attention flash
+
 \b
-Exit code: 0 when all FLOPs are equal, 1 when some are not, 2 for what cannot be run.
+Exit code: 0 when all FLOPs are equal, 1 when some are not,
+2 for what cannot be run.
 """
 
 
-class _ManyContexts(click.Command):
-    """A command whose ``--context`` takes all the values behind it, up to the next option."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Repeat the flag before each value, as click reads it."""
-        return super().parse_args(ctx, list(_flag_each(args, "--context")))
-
-
-def _flag_each(args: list[str], flag: str) -> Iterator[str]:
-    """Turn ``--flag a b`` into ``--flag a --flag b``; a negative number is a value, not an option."""
-    values: int | None = None
-    for arg in args:
-        if arg == flag or arg.startswith(f"{flag}="):
-            values = int(arg != flag)
-        elif values is not None and (not arg.startswith("-") or re.match(r"-\d", arg)):
-            if values:
-                yield flag
-            values += 1
-        else:
-            values = None
-        yield arg
-
-
-@click.command(cls=_ManyContexts, epilog=EPILOG)
+@click.command(cls=many_values("--context"), epilog=EPILOG)
 @click.option(
     "--context",
     type=CONTEXTS,

@@ -16,6 +16,7 @@ from dsocr_cost.workload import MODES, Workload
 from ..errors import OptionError, ResultsError
 from ..results import check_writable, write_text_atomically
 from ..sweep_points import COUNTS, STAGES, context_points, grid_points
+from .many import many_values
 from .options import (
     config_of,
     execution_of,
@@ -50,12 +51,13 @@ Examples:
 """
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=many_values("--grids", "--context"), epilog=EPILOG)
 @click.option(
     "--grids",
     type=GRIDS,
+    multiple=True,
     metavar="LIST",
-    help="Crop grids with commas: published (90 of them), model (those that the model picks), HIGHxWIDE.",
+    help="Crop grids with commas or spaces: published (90 of them), model (those that the model picks), HIGHxWIDE.",
 )
 @click.option(
     "--context",
@@ -65,15 +67,13 @@ Examples:
     help="Prompts without an image, of A to B positions (B too, where a step reaches it), or of one length. "
     "Takes several, and may be given more than once.",
 )
-@click.argument("more", nargs=-1, metavar="")
 @workload_options
 @click.option("--csv", type=click.Path(path_type=Path), metavar="FILE", help="Write a row a point.")
 @click.option("--json", type=click.Path(path_type=Path), metavar="FILE", help="Write all points.")
 @click.option("--plots", type=click.Path(path_type=Path), metavar="DIR", help="Draw the points into this folder.")
 def sweep(
-    grids: tuple[Grid, ...] | None,
+    grids: tuple[tuple[Grid, ...], ...],
     context: tuple[tuple[int, ...], ...],
-    more: tuple[str, ...],
     *,
     csv: Path | None,
     json: Path | None,
@@ -84,10 +84,11 @@ def sweep(
 
     Files have all counts in full.
     """
-    contexts = _contexts(grids, context, more)
+    _require_one(grids, context)
+    chosen, contexts = tuple(dict.fromkeys(chain(*grids))), tuple(dict.fromkeys(chain(*context)))
     _check_outputs(csv, json, plots)
     config = config_of(options["config"])
-    points = _points(grids, contexts, config, options)
+    points = _points(chosen, contexts, config, options)
     _warn(points, config)
     if plots is not None:
         _make_folder(plots)
@@ -96,32 +97,23 @@ def sweep(
     if json is not None:
         mode = options["mode"] if grids else None
         write_text_atomically(json, json_text(points, mode, execution_of(options)))
-    click.echo(table_text(points, images=bool(grids)))
+    click.echo(table_text(points, images=bool(chosen)))
     if plots is not None:
         from ..report.plots import sweep_plots
 
         sweep_plots(points, plots)
 
 
-def _contexts(
-    grids: tuple[Grid, ...] | None, context: tuple[tuple[int, ...], ...], more: tuple[str, ...]
-) -> tuple[int, ...]:
-    """Put together what stands in ``--context`` and, without a further ``--context``, behind it."""
+def _require_one(grids: tuple[object, ...], context: tuple[object, ...]) -> None:
     for name in ("grids", "mode", "text_tokens"):
         refuse_together(name, "context")
-    if more and not context:
-        msg = f"got {more[0]!r} beside the options; --context takes several values with spaces, --grids with commas"
-        raise click.UsageError(msg)
     if not grids and not context:
         msg = "--grids, --context: got none of them, allowed is one"
         raise click.UsageError(msg)
-    ctx = click.get_current_context()
-    option = next(param for param in ctx.command.params if param.name == "context")
-    return tuple(dict.fromkeys(chain(*context, *(CONTEXTS.convert(text, option, ctx) for text in more))))
 
 
 def _points(
-    grids: Sequence[Grid] | None, contexts: Sequence[int], config: DeepseekOCRConfig, options: dict[str, Any]
+    grids: Sequence[Grid], contexts: Sequence[int], config: DeepseekOCRConfig, options: dict[str, Any]
 ) -> list[SweepPoint]:
     shared: dict[str, Any] = {
         "decode_steps": options["decode_steps"],
@@ -140,10 +132,10 @@ def _points(
 
 
 def _largest(
-    grids: Sequence[Grid] | None, contexts: Sequence[int], shared: dict[str, Any]
+    grids: Sequence[Grid], contexts: Sequence[int], shared: dict[str, Any]
 ) -> Iterator[tuple[str, int | None]]:
     """Price, in Python ints, a point that none of the sweep exceeds."""
-    sides = {f"crops_{side}": max(getattr(grid, side) for grid in grids or ()) for side in ("high", "wide") if grids}
+    sides = {f"crops_{side}": max(getattr(grid, side) for grid in grids) for side in ("high", "wide") if grids}
     stages = evaluate(**shared, **sides) if grids else evaluate(**shared, text_tokens=max(contexts), mode=None)
     for name, stage in zip(STAGES, stages, strict=True):
         for count in COUNTS:

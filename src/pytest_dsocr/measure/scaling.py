@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from statistics import median
 from time import perf_counter
@@ -17,14 +17,16 @@ from ..scaling import DecoderRun, Measured
 from .device import fingerprint, resolve_device
 from .flops import FlopMeasurer
 from .formulas import FORMULAS
-from .measurement import Subject
+from .memory import ActivationMeasurer
 from .params import ParamMeasurer
+from .traffic import TraceMeasurer, Tracer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..reference.reference import Reference
     from ..scaling import Plan
+    from .measurement import Subject
 
 __all__ = ["REPEATS", "measure_runs"]
 
@@ -55,7 +57,7 @@ def measure_runs(plan: Plan, reference: Reference, device: str) -> Measured:
     runs: list[DecoderRun] = []
     for context in plan.contexts:
         try:
-            runs.append(_run(_Prompt(subject.module, plan, context, device), measurer))
+            runs.append(_run(_Prompt(subject, plan, context, device), measurer))
         except (RuntimeError, MemoryError, OverflowError) as error:
             if isinstance(error, MeasurementError):
                 raise
@@ -78,8 +80,8 @@ def measure_runs(plan: Plan, reference: Reference, device: str) -> Measured:
 class _Prompt:
     """One prompt: its prefill and its decode steps as calls, in that order over one cache."""
 
-    def __init__(self, module: Any, plan: Plan, context: int, device: str) -> None:
-        self.module, self.plan, self.context, self.device = module, plan, context, device
+    def __init__(self, decoder: Subject, plan: Plan, context: int, device: str) -> None:
+        self.decoder, self.plan, self.context, self.device = decoder, plan, context, device
 
     def passes(self) -> tuple[Any, list[Subject]]:
         """Make an empty cache, and the forward passes that fill it."""
@@ -87,7 +89,7 @@ class _Prompt:
 
         cache = DynamicCache()
         lengths = [self.context] + [1] * self.plan.decode_steps
-        return cache, [Subject(self.module, self._inputs(length, cache)) for length in lengths]
+        return cache, [replace(self.decoder, inputs=self._inputs(length, cache)) for length in lengths]
 
     def _inputs(self, length: int, cache: Any) -> Callable[[], tuple[tuple[Any, ...], dict[str, Any]]]:
         def make() -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -110,9 +112,10 @@ def _run(prompt: _Prompt, measurer: FlopMeasurer) -> DecoderRun:
         context=prompt.context,
         prefill_flops=prefill_flops,
         decode_flops=decode_flops,
-        weight_bytes=sum(parameter.nbytes for parameter in prompt.module.parameters()),
+        weight_bytes=sum(parameter.nbytes for parameter in prompt.decoder.module.parameters()),
         kv_bytes_after_prefill=kv_after_prefill,
         kv_bytes_after_decode=_kv_bytes(cache),
+        traced=_trace(prompt),
         **times,
     )
 
@@ -123,6 +126,18 @@ def _count(subject: Subject, measurer: FlopMeasurer, prompt: _Prompt) -> int:
         msg = f"context {prompt.context}: {measurement.problem}"
         raise MeasurementError(msg)
     return int(measurement.value)
+
+
+def _trace(prompt: _Prompt) -> tuple[dict[str, int], ...]:
+    """Run the passes twice more, over a cache each: for what every kernel moves, and for what is alive."""
+    tracer, activations = Tracer(), ActivationMeasurer()
+    measurers = [TraceMeasurer(name, tracer) for name in ("cuda_flops", "io_bytes", "launches")]
+    traced = [
+        {one.metric.name: int(one.measure(subject, device=prompt.device).value) for one in measurers}
+        for subject in prompt.passes()[1]
+    ]
+    alive = [int(activations.measure(subject, device=prompt.device).value) for subject in prompt.passes()[1]]
+    return tuple({**counts, "activation_bytes": peak} for counts, peak in zip(traced, alive, strict=True))
 
 
 def _kv_bytes(cache: Any) -> int:

@@ -17,9 +17,17 @@ __all__ = ["Comparison", "Difference", "compare_documents", "scaling_markdown"]
 
 METRICS: dict[tuple[str, str], str] = {
     ("prefill", "tensor_flops"): "prefill, FLOPs",
+    ("prefill", "cuda_flops"): "prefill, CUDA FLOPs",
+    ("prefill", "io_bytes"): "prefill, I/O bytes",
+    ("prefill", "launches"): "prefill, launches",
+    ("prefill", "activation_bytes"): "prefill, activation bytes",
     ("prefill", "kv_cache_bytes"): "prefill, KV cache bytes",
     ("prefill", "weight_bytes"): "prefill, weight bytes",
     ("decode", "tensor_flops_per_token"): "decode, FLOPs per token",
+    ("decode", "cuda_flops_per_token"): "decode, CUDA FLOPs per token",
+    ("decode", "io_bytes_per_token"): "decode, I/O bytes per token",
+    ("decode", "launches_per_token"): "decode, launches per token",
+    ("decode", "activation_bytes"): "decode, activation bytes",
     ("decode", "kv_cache_bytes_final"): "decode, KV cache bytes at the end",
     ("decode", "weight_bytes"): "decode, weight bytes",
 }
