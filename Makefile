@@ -40,10 +40,16 @@ pages: $(VENV)/.ready  ## Write docs/published.md and docs/layers.md anew
 	$(BIN)/python -m pytest_dsocr.published docs/published.md
 	$(BIN)/python docs/layers_page.py
 
+measured-pages: $(VENV)/.ready  ## Measure all 90 grids anew, then write docs/published.md
+	$(BIN)/python -m pytest_dsocr.published docs/published.md --measure-grids
+
+benchmark: $(VENV)/.ready  ## A million workloads at once, against one by one
+	$(BIN)/python -m pytest benchmarks/bench_sweep.py
+
 blind-spot: $(VENV)/.ready  ## Show what torch's own counter does not see of a prefill
 	$(BIN)/python examples/blind_spot.py
 
 clean:  ## Remove the environment and all caches
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks
 
-.PHONY: help environment validate test check fmt pages blind-spot clean
+.PHONY: help environment validate test check fmt pages blind-spot benchmark measured-pages clean

@@ -14,8 +14,9 @@ Written by `make pages`; a test fails when it is out of date. All are in `dsocr_
 their group in names and tables. Where a class has `from_config`, it takes the part of `DeepseekOCRConfig` of the same
 name: `config.sam`, `config.clip`, `config.decoder`.
 
-`ops(**sizes, execution=Execution(...))` yields the kernels with matrix work; a size is a whole number, or an integer
-array that broadcasts. `params` counts parameters.
+`ops(**sizes, execution=Execution(...))` yields every kernel that the implementation launches, in order, with its FLOPs
+and bytes; `launches` is 0 for one that the sizes at hand make needless. A size is a whole number, or an integer array
+that broadcasts. `params` counts parameters.
 """
 
 

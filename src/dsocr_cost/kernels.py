@@ -12,13 +12,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .execution import FP32_BYTES
-from .op import Count, Matmul, Op, OpKind
+from .op import Count, Matmul, Op, OpKind, refuse_overflow
 from .polynomial import Polynomial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
+    "NOTHING",
     "Tensor",
     "bmm",
     "cast",
@@ -26,6 +27,7 @@ __all__ = [
     "conv2d_params",
     "copy",
     "differ",
+    "either",
     "embedding_params",
     "fill",
     "fused_attention",
@@ -56,6 +58,9 @@ class Tensor(NamedTuple):
         return self.elements * self.item_bytes
 
 
+NOTHING = Tensor(0, 1)
+
+
 def several(size: Any) -> Any:
     """Say where there is more than one: 1 there and 0 elsewhere.
 
@@ -63,20 +68,27 @@ def several(size: Any) -> Any:
     """
     if isinstance(size, Polynomial):
         return size.mapped("several", several)
-    return int(size > 1) if isinstance(size, int) else (size > 1).astype("int64")
+    return int(size > 1) if isinstance(size, int | float) else (size > 1).astype("int64")
 
 
 def differ(left: Any, right: Any) -> Any:
     """Say where two sizes differ: 1 there and 0 elsewhere."""
+    if isinstance(left, Polynomial) or isinstance(right, Polynomial):
+        return (left - right).mapped("differs from 0", lambda difference: differ(difference, 0), grows=False)
     different = left != right
     return int(different) if isinstance(different, bool) else different.astype("int64")
+
+
+def either(left: Any, right: Any) -> Any:
+    """Say where at least one of two such answers is 1."""
+    return 1 - (1 - left) * (1 - right)
 
 
 def touched(experts: int, picks: int, tokens: Any) -> Any:
     """Expect how many of ``experts`` get one of ``tokens`` that pick ``picks`` each, evenly: rounded to whole ones."""
     if isinstance(tokens, Polynomial):
         return tokens.mapped(f"touched of {experts} by {picks}", lambda size: touched(experts, picks, size))
-    if isinstance(tokens, int):
+    if isinstance(tokens, int | float):
         tokens = min(tokens, 10**6)  # enough for none to be missed
         return round(experts * (1 - (1 - picks / experts) ** tokens))
     return (experts * (1 - (1 - picks / experts) ** tokens)).round().astype("int64")
@@ -143,18 +155,21 @@ def conv2d(
     return _matmul(name, "conv2d", sizes, pixels, weights, positions * out_channels, item_bytes)
 
 
-def fused_attention(name: str, query: Tensor, keys: Count, kv_len: Count, rows: Count, bias: Count = 0) -> Op:
+def fused_attention(name: str, query: Tensor, keys: Count, kv_len: Count, rows: Count, bias: Tensor = NOTHING) -> Op:
     """Score every query against every key, and sum the values by those scores, in one kernel.
 
     ``query`` [b, h, s, d] has ``rows`` = b * h * s vectors, keys and values have ``keys`` elements each, and ``bias``
-    elements are added to the scores. Out come as many elements as queries, and a fp32 log-sum a row.
+    is added to the scores, or says which of them count. Out come as many elements as queries, and a fp32 log-sum a row.
     """
     # scores: q [b * h, s, d] @ k.T [b * h, d, t]; values: scores [b * h, s, t] @ v [b * h, t, d]
+    flops = 2 * 2 * query.elements * kv_len
+    if hasattr(flops, "dtype"):
+        refuse_overflow(name, 2.0 * 2 * query.elements * kv_len)
     return Op(
         name,
         "attention",
-        tensor_flops=2 * 2 * query.elements * kv_len,
-        read_bytes=(query.elements + 2 * keys + bias) * query.item_bytes,
+        tensor_flops=flops,
+        read_bytes=(query.elements + 2 * keys) * query.item_bytes + bias.bytes,
         write_bytes=query.bytes + rows * FP32_BYTES,
     )
 

@@ -6,8 +6,6 @@ import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-import numpy as np
-
 from .errors import SizeError
 
 if TYPE_CHECKING:
@@ -18,11 +16,12 @@ __all__ = ["Largest", "Polynomial", "Values", "largest", "symbol"]
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """A function of a polynomial that is no polynomial itself, as a size of its own."""
+    """A function of a polynomial that is no polynomial itself, as a size of its own; does it grow with its sizes?"""
 
     label: str
     argument: Polynomial
     function: Callable[[Any], Any] = field(compare=False)
+    grows: bool = field(default=True, compare=False)
 
     def __str__(self) -> str:
         return f"{self.label}({sorted(self.argument.terms.items(), key=str)})"
@@ -86,11 +85,15 @@ class Polynomial:
         """Hash the terms in no order."""
         return hash(frozenset(self.terms.items()))
 
-    def mapped(self, label: str, function: Callable[[Any], Any]) -> Any:
-        """Apply what is no polynomial; functions of one label and argument are taken to be the same."""
+    def mapped(self, label: str, function: Callable[[Any], Any], *, grows: bool = True) -> Any:
+        """Apply what is no polynomial; functions of one label and argument are taken to be the same.
+
+        The function sees ints, arrays and, where a bound is estimated, floats. ``grows`` says whether it is largest
+        where the sizes are.
+        """
         if set(self.terms) <= {()}:
             return function(self.terms.get((), 0))
-        return Polynomial({((Mapped(label, self, function), 1),): 1})
+        return Polynomial({((Mapped(label, self, function, grows), 1),): 1})
 
     def powers_of(self, name: str) -> dict[int, Polynomial]:
         """Collect by the powers of one size: what stands before name**0, name**1, and so on."""
@@ -117,12 +120,16 @@ class Polynomial:
             SizeError: a point whose sum, of terms without their signs, leaves int64. Python ints have no such limit.
         """
         values = sizes if isinstance(sizes, Values) else Values(sizes)
-        if values.arrays and self._bound(values.largest) >= _INT64:
+        if values.arrays and (not self._grows or self._bound(values.largest) >= _INT64):
             largest = float(_largest(self._bound(values.in_floats)))  # the largest sizes need not stand together
-            if largest >= _INT64:
+            if largest >= _INT64 * _CERTAIN:
                 msg = f"{what}: {largest:.3g} does not fit into int64; price such sizes one by one, as Python ints"
                 raise SizeError(msg)
         return _sum(self.terms, values)
+
+    @property
+    def _grows(self) -> bool:
+        return all(name.grows for monomial in self.terms for name, _ in monomial if isinstance(name, Mapped))
 
     def _bound(self, values: Values) -> Any:
         return _sum({monomial: abs(coefficient) for monomial, coefficient in self.terms.items()}, values)
@@ -187,6 +194,8 @@ def largest(*counts: Any) -> Any:
         return Largest(tuple(candidates))
     if all(isinstance(one, int) for one in candidates):
         return max(candidates)
+    import numpy as np  # here, for those who import the package and price no arrays
+
     return functools.reduce(np.maximum, candidates)
 
 

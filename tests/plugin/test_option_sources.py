@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-OPTIONS = ("tolerances", "device", "dtype", "attention", "reference", "config", "json", "require")
+OPTIONS = ("tolerances", "device", "dtype", "attention", "reference", "config", "json", "require", "grids")
 
 
 def header(result):

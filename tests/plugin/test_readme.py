@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from pytest_dsocr import METRICS, Results
+from pytest_dsocr.cli.main import dsocr
 from pytest_dsocr.report.terminal import summary_lines
 from pytest_dsocr.tolerances import Tolerances, Vocabulary
 
@@ -21,20 +23,41 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_examples_for_ones_own_tests_pass(pytester):
-    first, second, _ = blocks("python")
+    first, second, *_ = blocks("python")
     pytester.makepyfile(first + second)
     result = pytester.runpytest_subprocess("--dsocr-require", "flops")
     result.assert_outcomes(passed=2)
 
 
 def test_the_example_of_the_cost_model_runs(capsys):
-    *_, example = blocks("python")
+    *_, example, _ = blocks("python")
     exec(compile(example, "README.md", "exec"), {})
     printed = capsys.readouterr().out.splitlines()
     # over 1, 913 and 8192 keys: 4 linears, scores and values, router, experts
     rest = 4 * 2 * 1280**2 + 2 * 1280 * 64 + 3 * 2 * 1280 * (6 * 896 + 1792)
     assert printed[0].strip("[]").split() == [str(rest + 4 * 1280 * keys) for keys in (1, 913, 8192)]
     assert "self_attn.sdpa" in printed[1]
+
+
+def test_the_example_of_a_whole_run_runs(capsys):
+    *_, example = blocks("python")
+    exec(compile(example, "README.md", "exec"), {})
+    total, largest, session = capsys.readouterr().out.splitlines()
+    # 15x26: 39,150 tokens of crops, 273 of the view, 10 of text, at 61,440 bytes
+    assert int(total) == 4_676_458_385_408
+    assert int(largest) == (39_150 + 273 + 10) * 61_440
+    # 914 keys in the second step; see above
+    rest = 12 * 4 * 2 * 1280**2 + 3 * 2 * 1280 * 6848 + 11 * (2 * 1280 * 64 + 3 * 2 * 1280 * (6 * 896 + 1792))
+    flops = rest + 12 * 4 * 1280 * 915 + 2 * 1280 * 129280
+    assert session == f"decode {flops} {914 * 61_440}"
+
+
+def test_what_a_page_costs_is_what_is_printed(monkeypatch):
+    (shown,) = (block for block in blocks("console") if block.startswith("$ dsocr cost"))
+    command, _, table = shown.partition("\n")
+    monkeypatch.setenv("COLUMNS", "120")
+    result = CliRunner().invoke(dsocr, command.removeprefix("$ dsocr ").split())
+    assert result.stdout == table
 
 
 def test_the_example_of_a_tolerance_file_is_one():
@@ -52,7 +75,7 @@ def test_the_failure_is_what_a_forgotten_term_prints(pytester):
         from dsocr_cost.layers import Attention
         from pytest_dsocr import Case
 
-        Attention._relative_positions = lambda self, batch, height, width: iter(())
+        Attention._relative_positions = lambda self, *sizes: iter(())
 
         def test_windowed_attention(dsocr):
             layer = Attention.from_config(dsocr.config.sam, windowed=True)

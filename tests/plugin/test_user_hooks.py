@@ -20,7 +20,7 @@ class Stack:
 
     def ops(self, rows, *, execution=Execution()):
         for index in range(self.depth):
-            yield kernels.linear(str(index), rows, self.width, self.width)
+            yield kernels.linear(str(index), execution.item_bytes, rows, self.width, self.width, bias=True)
 
     @property
     def params(self):
@@ -71,21 +71,25 @@ from conftest import Stack
 from pytest_dsocr import Case
 
 
-@pytest.mark.parametrize("metric", ["tensor_flops", "params", "modules"])
+@pytest.mark.parametrize("metric", ["tensor_flops", "io_bytes", "params", "modules"])
 def test_stack(dsocr, metric):
     dsocr.compare(Stack(3, 8), Case("5 rows", rows=5), metric=metric)
 """
 
 
 def test_another_model_is_compared_like_ours(project):
-    """3 * 2 * 5 * 8 * 8 = 1,920 FLOPs, 3 * (8 * 8 + 8) = 216 parameters, 4 modules with the one around them."""
+    """3 * 2 * 5 * 8 * 8 = 1,920 FLOPs, 3 * (8 * 8 + 8) = 216 parameters, 4 modules with the one around them.
+
+    Each linear reads 5 * 8 numbers, its parameters, and writes 5 * 8, of 2 bytes: 3 * 2 * (40 + 72 + 40) = 912.
+    """
     project.write("conftest.py", TINY)
     project.write("test_it.py", TINY_TESTS)
     result = project.run("--dsocr-reference=tiny", "--dsocr-json=rows.json", "--dsocr-require=tiny.Stack")
-    result.assert_outcomes(passed=3)
+    result.assert_outcomes(passed=4)
     assert result.ret == pytest.ExitCode.OK
     assert [(row["layer"], row["metric"], row["measured"]) for row in project.rows()] == [
         ("tiny.Stack", "tensor_flops", 1920),
+        ("tiny.Stack", "io_bytes", 912),
         ("tiny.Stack", "params", 216),
         ("tiny.Stack", "modules", 4),
     ]
@@ -104,7 +108,7 @@ def test_its_names_are_known_to_tolerances_and_requirements(project, refused):
         '[[rule]]\nlayer = "tiny.Stack"\nmetric = "modules"\nrtol = 0.25\nbecause = "the one around them"\n',
     )
     result = project.run("--dsocr-json=rows.json", "--dsocr-require=modules", "--dsocr-require=tiny.Stack")
-    result.assert_outcomes(passed=3)
+    result.assert_outcomes(passed=4)
     assert [row["rule"] for row in project.rows() if row["metric"] == "modules"] == ["rule 1"]
     project.write("bad.toml", '[[rule]]\nlayer = "tiny.Stock"\nrtol = 0.25\nbecause = "a slip"\n')
     refused("--dsocr-tolerances=bad.toml", words=["'tiny.Stock'", "tiny.Stack"])
@@ -123,9 +127,9 @@ def test_what_it_cannot_do_is_not_run_with_its_reason(project):
         '    dsocr.compare(Stack(3, 8), Case("any"), metric="modules", module=abs, inputs=[1])\n',
     )
     result = project.run("--dsocr-attention=flash", "--dsocr-json=rows.json")
-    result.assert_outcomes(skipped=4)
+    result.assert_outcomes(skipped=5)
     reasons = [one["reason"] for one in project.document()["not_run"]]
-    assert reasons == ["tiny has no attention at all"] * 3 + ["no module to look into"]
+    assert reasons == ["tiny has no attention at all"] * 4 + ["no module to look into"]
 
 
 def test_a_measurer_of_the_user_replaces_ours(project):

@@ -17,6 +17,7 @@ from ..kernels import (
     conv2d_params,
     copy,
     differ,
+    either,
     embedding_params,
     fused_attention,
     layer_norm,
@@ -70,16 +71,19 @@ class CLIPVisionEmbeddings:
         patches, vector = Tensor(batch * rows * columns * hidden, item), embedding_params(1, hidden) * item
         tokens = Tensor(patches.elements + batch * hidden, item)
         yield copy("class_embedding.cat", tokens, patches, weights=vector)
-        yield from self._position_embedding(rows, columns, item)
+        side = self.config.image_size // self.config.patch_size
+        other = differ(rows * columns, side * side)
+        if self.patches == "conv":  # it asks for a square, too
+            other = either(other, differ(height, width))
+        yield from self._position_embedding(rows, columns, item, other)
         yield pointwise("position_embedding.add", tokens, tokens, Tensor((rows * columns + 1) * hidden, item))
 
-    def _position_embedding(self, rows: Count, columns: Count, item: int) -> Iterator[Op]:
-        """Look the trained grid's vectors up, or stretch them to another one."""
+    def _position_embedding(self, rows: Count, columns: Count, item: int, other: Count) -> Iterator[Op]:
+        """Look the trained grid's vectors up, or stretch them where it is an ``other`` one."""
         hidden, side = self.config.hidden_size, self.config.image_size // self.config.patch_size
         table, vector = embedding_params(side * side, hidden) * item, embedding_params(1, hidden) * item
         stretched = Tensor(rows * columns * hidden, item)
         vectors = Tensor(stretched.elements + hidden, item)
-        other = differ(rows, side)
         yield lookup("position_embedding", vectors, Tensor(rows * columns + 1, INT64_BYTES)).times(1 - other)
         yield pointwise("position_embedding.resize", stretched, weights=table).times(other)
         yield copy("position_embedding.cat", vectors, stretched, weights=vector).times(other)

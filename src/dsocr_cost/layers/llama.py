@@ -9,12 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from ..execution import FP32_BYTES, INT64_BYTES, Execution
+from ..execution import BOOL_BYTES, FP32_BYTES, INT64_BYTES, Execution
 from ..kernels import (
+    NOTHING,
     Tensor,
     bmm,
     cast,
     copy,
+    differ,
+    fill,
     fused_attention,
     linear,
     linear_params,
@@ -104,12 +107,7 @@ class LlamaAttention:
         for name in ("key", "value"):
             # the cache is a new tensor [b, h, t, d] at every step: what was there, and what came in
             yield copy(f"cache.{name}", Tensor(batch * kv_len * keys, item))
-        if execution.fused:
-            # q [b, h, s, d], k and v [b, h, t, d]
-            query = Tensor(rows * queries, item)
-            yield fused_attention("sdpa", query, batch * kv_len * keys, kv_len, rows * self.num_heads)
-        else:
-            yield from self._eager(batch, q_len, kv_len, item)
+        yield from (self._fused if execution.fused else self._eager)(batch, q_len, kv_len, execution)
         yield linear("o_proj", item, rows, queries, self.hidden_size)
 
     def _rotate(self, name: str, vectors: Count, table: Tensor) -> Iterator[Op]:
@@ -122,8 +120,28 @@ class LlamaAttention:
         yield pointwise(f"rotary.{name}.sin", x, x, table)
         yield pointwise(f"rotary.{name}.add", x, x, x)
 
-    def _eager(self, batch: Count, q_len: Count, kv_len: Count, item: int) -> Iterator[Op]:
+    def _fused(self, batch: Count, q_len: Count, kv_len: Count, execution: Execution) -> Iterator[Op]:
+        """Run all in one kernel: q [b, h, s, d], k and v [b, h, t, d]."""
+        item, rows = execution.item_bytes, batch * q_len * self.num_heads
+        query, mask = Tensor(rows * self.head_dim, item), NOTHING
+        keys = Tensor(batch * self.num_key_value_heads * kv_len * self.head_dim, item)
+        if execution.attention == "sdpa":
+            # a chunk of a prefill, after what is cached: it is told which keys each query sees
+            masked = several(q_len) * differ(q_len, kv_len)
+            seen, mask = Tensor(masked * q_len * kv_len, BOOL_BYTES), Tensor(masked * batch * q_len * kv_len, item)
+            if self.num_heads > self.num_key_value_heads:  # under a mask they cannot share
+                repeats = masked * (self.num_heads // self.num_key_value_heads - 1)
+                stored, keys = keys, Tensor(keys.elements * (1 + repeats), item)
+                for name in ("key", "value"):
+                    yield copy(f"sdpa.{name}.repeat", keys, stored).times(masked)
+            for name in ("zero", "lowest"):
+                yield fill(f"sdpa.mask.{name}", Tensor(1, item)).times(masked)
+            yield pointwise("sdpa.mask", mask, seen, Tensor(2, item)).times(masked)
+        yield fused_attention("sdpa", query, keys.elements, kv_len, rows, bias=mask)
+
+    def _eager(self, batch: Count, q_len: Count, kv_len: Count, execution: Execution) -> Iterator[Op]:
         """Run scores, mask, softmax and weighted sum one after the other."""
+        item = execution.item_bytes
         heads, shared = batch * self.num_heads, self.num_heads // self.num_key_value_heads
         query = Tensor(heads * q_len * self.head_dim, item)
         scores, mask = Tensor(heads * q_len * kv_len, item), Tensor(batch * q_len * kv_len, item)

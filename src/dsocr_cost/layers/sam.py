@@ -18,6 +18,7 @@ from ..kernels import (
     conv2d_params,
     copy,
     differ,
+    either,
     embedding_params,
     fill,
     fused_attention,
@@ -120,7 +121,7 @@ class Attention:
         yield from self._relative_positions(batch, height, width, item)
         if execution.fused:
             # q, k, v [b, h, h * w, d], bias [b, h, h * w, h * w]
-            yield fused_attention("sdpa", hidden, hidden.elements, tokens, heads * tokens, bias=scores.elements)
+            yield fused_attention("sdpa", hidden, hidden.elements, tokens, heads * tokens, bias=scores)
         else:
             yield pointwise("sdpa.bias", scores, scores, scores)
             yield from softmax("sdpa.softmax", item, scores.elements)
@@ -250,7 +251,9 @@ class Block:
         yield copy("windows.partition", padded).times(several(across))
         yield from under("attn", self.attn.ops(windows, side, side, execution=execution))
         yield copy("windows.join", padded).times(several(across))
-        yield copy("windows.crop", grid).times(differ(padded.elements, grid.elements))
+        # rows that end early leave gaps, rows that are left out do so between images
+        narrow, short = differ(width, across * side), differ(height, down * side)
+        yield copy("windows.crop", grid).times(either(narrow, short * several(batch)))
 
     @property
     def params(self) -> int:
@@ -320,7 +323,7 @@ class ImageEncoderViT:
         """Add a vector to each patch, of a table that is stretched, in fp32, where the grid is not the trained one."""
         hidden, trained = self.config.hidden_size, self.config.trained_grid
         table, stretched = trained * trained * hidden, rows * columns * hidden
-        other = differ(rows, trained)
+        other = either(differ(rows, trained), differ(columns, trained))
         for op in (
             *cast("pos_embed.to_fp32", table, item, FP32_BYTES),
             pointwise("pos_embed.resize", Tensor(stretched, FP32_BYTES), Tensor(table, FP32_BYTES)),

@@ -68,7 +68,7 @@ _OPTIONS = (
         type=click.Choice(IMPLEMENTATIONS),
         default="transformers",
         show_default=True,
-        help="Whose code runs.",
+        help="Whose code runs. Nothing measures the bytes and launches of the vendor's.",
     ),
     click.option(
         "--attention", type=click.Choice(ATTENTIONS), default="sdpa", show_default=True, help="Which attention runs."

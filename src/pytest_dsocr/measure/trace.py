@@ -105,7 +105,7 @@ class Trace(TorchDispatchMode):
 
 
 class FusedOnMeta(TorchFunctionMode):
-    """Keeps a fused attention whole on meta, where torch takes it apart: as the op that a CPU runs."""
+    """Keeps a fused attention whole on meta, where torch takes it apart: as what a CPU runs."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -127,6 +127,9 @@ def _attend(
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> torch.Tensor:
+    if attn_mask is not None and attn_mask.dtype == torch.bool:
+        numbers = [torch.scalar_tensor(one, dtype=query.dtype, device=query.device) for one in (0.0, -torch.inf)]
+        attn_mask = torch.where(attn_mask, *numbers)
     attend: Any = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu  # noqa: SLF001 - it has no public name
     return attend(query, key, value, dropout_p, is_causal, attn_mask=attn_mask, scale=scale)[0]  # type: ignore[no-any-return]
 

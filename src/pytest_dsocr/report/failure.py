@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import groupby, takewhile
 from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["failure_text"]
 
 MAX_TERMS = 24
+MAX_ALIGNED = 400  # of each side: the time to match terms grows with the square
 
 _TERMS = {
     "tensor_flops": ("tensor_flops", "FLOPs"),
@@ -61,7 +62,7 @@ def _terms(metric: str, ops: Sequence[Op], calls: Sequence[Call]) -> list[str]:
     """Set the ops that the prediction is the sum of beside those that were seen; launches are told by their bytes."""
     term, unit = _TERMS.get(metric, (metric, metric))
     shares = [(op, getattr(op, term)) for op in ops if getattr(op, term)]
-    pairs = align([share for _, share in shares], [call.count for call in calls])
+    pairs = _aligned([share for _, share in shares], [call.count for call in calls])
     rows: list[list[str]] = []
     for agrees, run in groupby(pairs, key=lambda pair: pair.agrees):
         block = list(run)
@@ -73,6 +74,34 @@ def _terms(metric: str, ops: Sequence[Op], calls: Sequence[Call]) -> list[str]:
     heading = "ops as predicted, and as the counter saw them (!= is where they part ways):"
     headers = ["predicted op", "kernel", "b x m x n x k", unit, "", unit, "counted op", "in module"]
     return [heading, *_table(rows, headers, ("left", "left", "left", "right", "center", "right", "left", "left"))]
+
+
+def _aligned(predicted: Sequence[Any], counted: Sequence[Any]) -> list[Pair]:
+    """Match what stands between the first and the last disagreement; far too much of it, one by one."""
+    start = _common(predicted, counted)
+    end = _common(predicted[start:][::-1], counted[start:][::-1])
+    left, right = predicted[start : len(predicted) - end], counted[start : len(counted) - end]
+    between = align(left[:MAX_ALIGNED], right[:MAX_ALIGNED])
+    between += [_pair(index, index, left, right) for index in range(MAX_ALIGNED, max(len(left), len(right)))]
+    return [
+        *(Pair(range(at, at + 1), range(at, at + 1), agrees=True) for at in range(start)),
+        *(Pair(_moved(pair.predicted, start), _moved(pair.counted, start), pair.agrees) for pair in between),
+        *(_pair(len(predicted) - at, len(counted) - at, predicted, counted) for at in range(end, 0, -1)),
+    ]
+
+
+def _pair(left: int, right: int, predicted: Sequence[Any], counted: Sequence[Any]) -> Pair:
+    ranges = range(left, min(left + 1, len(predicted))), range(right, min(right + 1, len(counted)))
+    return Pair(*ranges, agrees=predicted[left : left + 1] == counted[right : right + 1])
+
+
+def _common(left: Sequence[Any], right: Sequence[Any]) -> int:
+    """Count the terms that both begin with."""
+    return sum(1 for _ in takewhile(lambda both: both[0] == both[1], zip(left, right, strict=False)))
+
+
+def _moved(indices: range, by: int) -> range:
+    return range(indices.start + by, indices.stop + by)
 
 
 def _pair_rows(pair: Pair, shares: Sequence[tuple[Op, Any]], calls: Sequence[Call]) -> list[list[str]]:

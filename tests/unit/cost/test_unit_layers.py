@@ -286,8 +286,52 @@ def test_position_tables_of_a_grid_that_is_no_square():
     ],
 )
 def test_a_windowed_block_pads_each_side_to_whole_windows(height, width, windows):
-    qkv = next(iter(Block.from_config(SAM, windowed=True).ops(1, height, width)))
-    assert qkv.matmul.m == windows * 14 * 14
+    ops = {op.name: op for op in Block.from_config(SAM, windowed=True).ops(1, height, width)}
+    assert ops["attn.qkv"].matmul.m == windows * 14 * 14
+    assert ops["windows.pad"].read_bytes == 2 * height * width * 768
+    assert ops["windows.pad"].write_bytes == 2 * windows * 14 * 14 * 768
+
+
+@pytest.mark.parametrize(
+    ("batch", "height", "width", "cropped"),
+    [
+        pytest.param(1, 28, 28, 0, id="whole windows"),
+        pytest.param(2, 28, 28, 0, id="whole windows of two images"),
+        pytest.param(1, 28, 20, 1, id="rows that end early leave gaps"),
+        pytest.param(1, 20, 28, 0, id="rows that are left out stand at the end"),
+        pytest.param(2, 20, 28, 1, id="and between two images"),
+    ],
+)
+def test_a_windowed_block_copies_what_padding_leaves_only_where_it_has_gaps(batch, height, width, cropped):
+    ops = {op.name: op for op in Block.from_config(SAM, windowed=True).ops(batch, height, width)}
+    assert ops["windows.crop"].launches == cropped
+
+
+@pytest.mark.parametrize(
+    ("layer", "height", "width", "looked_up"),
+    [
+        pytest.param(CLIPVisionEmbeddings(CLIP), 16, 16, 1, id="features, the trained grid"),
+        pytest.param(CLIPVisionEmbeddings(CLIP), 8, 32, 1, id="features, as many"),
+        pytest.param(CLIPVisionEmbeddings(CLIP), 16, 10, 0, id="features, one side as trained"),
+        pytest.param(CLIPVisionEmbeddings(CLIP, "conv"), 224, 224, 1, id="pixels, as trained"),
+        pytest.param(CLIPVisionEmbeddings(CLIP, "conv"), 112, 448, 0, id="pixels, as many patches in no square"),
+    ],
+)
+def test_clip_stretches_its_positions_to_any_other_grid(layer, height, width, looked_up):
+    """Looked up: every vector of 1,024 channels and 2 bytes, and an int64 each; stretched: the table, but for one."""
+    ops = {op.name: op for op in layer.ops(1, height, width)}
+    names = ("position_embedding", "position_embedding.resize", "position_embedding.cat")
+    assert [ops[name].launches for name in names] == [looked_up, 1 - looked_up, 1 - looked_up]
+    assert ops["position_embedding"].read_bytes == looked_up * 257 * (1024 * 2 + 8)
+    assert ops["position_embedding.resize"].weight_bytes == (1 - looked_up) * 256 * 1024 * 2
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "resized"), [(64, 64, 0), (64, 40, 1), (40, 64, 1)], ids=["as trained", "narrower", "lower"]
+)
+def test_sam_stretches_its_positions_to_any_other_grid(height, width, resized):
+    ops = {op.name: op for op in ImageEncoderViT(SAM).ops(1, height * 16, width * 16)}
+    assert ops["pos_embed.resize"].launches == resized
 
 
 def test_sam_attends_globally_where_its_config_says():

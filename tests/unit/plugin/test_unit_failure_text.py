@@ -3,9 +3,9 @@
 import pytest
 
 from dsocr_cost import Op
-from dsocr_cost.kernels import bmm, linear
+from dsocr_cost.kernels import Tensor, bmm, copy, layer_norm, linear, pointwise
 from pytest_dsocr import Call, Verdict
-from pytest_dsocr.report.failure import MAX_TERMS, failure_text
+from pytest_dsocr.report.failure import MAX_ALIGNED, MAX_TERMS, failure_text
 
 REASON = "the difference is larger than the rule allows"
 
@@ -37,9 +37,9 @@ def text(row, ops=(), calls=()):
     return failure_text(row, "tensor FLOPs", ops, calls)
 
 
-def terms(ops, calls, failed):
+def terms(ops, calls, failed, **given):
     """Write the table of terms, and return its lines below the heading and the rule."""
-    written = text(failed(), ops, calls).splitlines()
+    written = text(failed(**given), ops, calls).splitlines()
     start = next(index for index, line in enumerate(written) if line.startswith("---"))
     return written[start + 1 :]
 
@@ -91,7 +91,7 @@ def test_names_cannot_move_the_cursor(failed, field):
 
 
 def test_the_wrong_term_is_marked_with_its_sizes_on_both_sides(failed):
-    ops = [linear("qkv", 4, 2, 6), bmm("scores", 2, 4, 4, 3), linear("proj", 4, 2, 2)]
+    ops = [linear("qkv", 2, 4, 2, 6), bmm("scores", 2, 2, 4, 4, 3), linear("proj", 2, 4, 2, 2)]
     calls = [call(96, module="attn.qkv"), call(999, "aten::bmm", "attn", ((2, 4, 3), (2, 3, 4))), call(32)]
     assert [" ".join(line.split()) for line in terms(ops, calls, failed)] == [
         "qkv linear 1 x 4 x 6 x 2 96 = 96 aten::mm 2x3 @ 3x4 attn.qkv",
@@ -101,12 +101,12 @@ def test_the_wrong_term_is_marked_with_its_sizes_on_both_sides(failed):
 
 
 def test_a_term_that_was_not_counted_stands_alone(failed):
-    (line,) = terms([linear("proj", 4, 2, 2)], [], failed)
+    (line,) = terms([linear("proj", 2, 4, 2, 2)], [], failed)
     assert " ".join(line.split()) == "proj linear 1 x 4 x 2 x 2 32 !="
 
 
 def test_a_term_that_was_not_predicted_stands_alone(failed):
-    ops = [linear("proj", 4, 2, 2)]
+    ops = [linear("proj", 2, 4, 2, 2)]
     _, line = terms(ops, [call(32), call(7)], failed)
     assert " ".join(line.split()) == "!= 7 aten::mm 2x3 @ 3x4 proj"
 
@@ -127,7 +127,7 @@ def test_without_ops_it_says_what_was_counted(failed):
 
 
 def test_a_long_run_of_agreeing_terms_is_folded(failed):
-    ops = [linear(f"layers.{index}", index + 1, 2, 2) for index in range(10)]
+    ops = [linear(f"layers.{index}", 2, index + 1, 2, 2) for index in range(10)]
     calls = [call(op.tensor_flops) for op in ops]
     calls[6] = call(1)
     lines = terms(ops, calls, failed)
@@ -138,17 +138,73 @@ def test_a_long_run_of_agreeing_terms_is_folded(failed):
 
 
 def test_two_agreeing_terms_are_not_folded(failed):
-    ops = [linear("a", 1, 2, 2), linear("b", 2, 2, 2)]
+    ops = [linear("a", 2, 1, 2, 2), linear("b", 2, 2, 2, 2)]
     assert [line.split()[0] for line in terms(ops, [call(8), call(16)], failed)] == ["a", "b"]
 
 
 def test_a_long_table_is_cut_and_says_by_how_much(failed):
-    ops = [linear(f"layers.{index}", 1, 2, 2) for index in range(MAX_TERMS + 5)]
+    ops = [linear(f"layers.{index}", 2, 1, 2, 2) for index in range(MAX_TERMS + 5)]
     lines = terms(ops, [], failed)
     assert lines[-2].split()[0] == f"layers.{MAX_TERMS - 1}"
     assert lines[-1] == "... and 5 more"
 
 
 def test_names_of_ops_and_of_modules_cannot_move_the_cursor(failed):
-    written = text(failed(), [linear("a\x1b[2J", 1, 2, 2)], [call(1, module="b\x1b[2J")])
+    written = text(failed(), [linear("a\x1b[2J", 2, 1, 2, 2)], [call(1, module="b\x1b[2J")])
     assert "\x1b" not in written
+
+
+# 4 rows of 2 numbers, of 2 bytes: a norm with its statistics, 6 weights and biases, a linear, a residual
+OPS = [
+    layer_norm("norm", 2, 4, 2),
+    linear("proj", 2, 4, 2, 2, bias=True),
+    copy("contiguous", Tensor(8, 2)).times(0),
+    pointwise("residual", Tensor(8, 2), Tensor(8, 2), Tensor(8, 2)),
+]
+NORM, PROJ, RESIDUAL = 16 + 8 + 16 + 2 * 4 * 4, 16 + 12 + 16, 3 * 16
+
+
+@pytest.mark.parametrize("metric", ["io_bytes", "launches"])
+def test_the_op_that_moves_other_bytes_is_named(failed, metric):
+    """Launches are told apart by what they move; one that is not needed has no line."""
+    calls = [
+        call(NORM, "aten::native_layer_norm", "norm", ((4, 2), (2,), (2,))),
+        call(PROJ - 4, "aten::mm"),
+        call(RESIDUAL, "aten::add", "", ((4, 2), (4, 2))),
+    ]
+    assert [" ".join(line.split()) for line in terms(OPS, calls, failed, metric=metric)] == [
+        "norm reduction 72 = 72 aten::native_layer_norm 2 @ 2 norm",
+        "proj linear 1 x 4 x 2 x 2 44 != 40 aten::mm 2x3 @ 3x4 proj",
+        "residual pointwise 48 = 48 aten::add 4x2 @ 4x2",
+    ]
+
+
+def test_a_launch_that_was_not_predicted_is_named_by_what_ran(failed):
+    calls = [call(NORM), call(PROJ), call(32, "aten::clone", "attn", ((4, 2),)), call(RESIDUAL)]
+    (line,) = [line for line in terms(OPS, calls, failed, metric="launches") if "!=" in line]
+    assert " ".join(line.split()) == "!= 32 aten::clone 4x2 attn"
+
+
+def test_of_cuda_flops_only_what_has_some_is_told(failed):
+    lines = terms(OPS, [call(8, "aten::native_layer_norm"), call(9, "aten::add")], failed, metric="cuda_flops")
+    assert [line.split()[0] for line in lines] == ["norm", "residual"]
+    assert "8 != 9" in " ".join(lines[1].split())
+
+
+def test_among_thousands_of_terms_the_wrong_one_is_found(failed):
+    """A whole model's launches: what agrees before and after is not searched."""
+    ops = [linear(f"layers.{index}", 2, index + 1, 2, 2) for index in range(20_000)]
+    calls = [call(op.tensor_flops) for op in ops]
+    calls[12_345] = call(1)
+    lines = terms(ops, calls, failed)
+    assert lines[0].strip() == "... 12345 terms agree"
+    assert (lines[1].split()[0], "!=" in lines[1]) == ("layers.12345", True)
+    assert lines[2].strip() == "... 7654 terms agree"
+
+
+def test_terms_that_all_differ_are_set_side_by_side_to_the_end(failed):
+    many = 3 * MAX_ALIGNED
+    ops = [linear(f"layers.{index}", 2, index + 1, 2, 2) for index in range(many)]
+    lines = terms(ops, [call(op.tensor_flops + 1) for op in ops[:-1]], failed)
+    assert lines[-1] == f"... and {many - MAX_TERMS} more"
+    assert all("!=" in line for line in lines[:-1])

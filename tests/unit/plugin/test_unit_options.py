@@ -6,7 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from dsocr_cost.workload import MODEL_GRIDS
 from pytest_dsocr import OptionError
+from pytest_dsocr.grids import published_grids
 from pytest_dsocr.options import Options
 
 
@@ -43,6 +45,7 @@ def test_the_defaults_measure_transformers_on_meta(read):
         json=None,
         require=(),
         flop_formulas=(),
+        grids=published_grids(),
     )
 
 
@@ -132,3 +135,28 @@ def test_requirements_of_the_command_line_replace_those_of_the_ini_file(read):
 
 def test_formulas_come_from_the_ini_file(read):
     assert read({}, {"dsocr_flop_formulas": ["mine::mm = 0"]}).flop_formulas == ("mine::mm = 0",)
+
+
+def test_grids_of_the_command_line_stand_over_those_of_the_ini_file(read):
+    assert read({"dsocr_grids": "2x3,15x26"}, {"dsocr_grids": "model"}).grids == ((2, 3), (15, 26))
+    assert read({}, {"dsocr_grids": "model"}).grids == MODEL_GRIDS
+
+
+@pytest.mark.parametrize(
+    ("written", "got"),
+    [
+        pytest.param("all", "all", id="word"),
+        pytest.param("2x3,0x2", "0x2", id="no crops"),
+        pytest.param("2x3,,3x2", "", id="nothing between commas"),
+        pytest.param("", "", id="nothing"),
+        pytest.param("103x1", "103x1", id="beyond every image"),
+    ],
+)
+def test_other_grids_are_refused_with_what_is_allowed(read, written, got):
+    allowed = "published, model and HIGHxWIDE, such as 2x3, with 1 to 102 crops a side, with commas between them"
+    message = f"--dsocr-grids (ini: dsocr_grids): got {got!r}, allowed are {allowed}"
+    with pytest.raises(OptionError, match=f"^{re.escape(message)}$"):
+        read({"dsocr_grids": written})
+    if written:
+        with pytest.raises(OptionError, match=f"^{re.escape(message)}$"):
+            read({}, {"dsocr_grids": written})

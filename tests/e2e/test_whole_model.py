@@ -1,0 +1,36 @@
+"""A whole run: pixels and text through vision, one prefill and greedy decode over a real KV cache, as one module."""
+
+import pytest
+
+from dsocr_cost.model import DeepseekOCR
+from dsocr_cost.workload import MODES
+from pytest_dsocr import Case
+
+GUNDAM = MODES["gundam"]
+
+
+@pytest.mark.flops
+def test_a_page_of_one_view(dsocr):
+    """Vision 1,139,967,033,344, a prefill of 283 329,858,641,920, then steps over 284, 285 and 286 keys."""
+    case = Case("base, 3 decoded", batch=1, text_tokens=10, decode_steps=3)
+    dsocr.compare(DeepseekOCR(dsocr.config, MODES["base"], cropped=False), case)
+
+
+@pytest.mark.flops
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case("gundam, 2x3 crops, 3 decoded", batch=1, text_tokens=10, decode_steps=3, crops_high=2, crops_wide=3),
+        Case("gundam, two pages of 1x2", batch=2, text_tokens=37, decode_steps=1, crops_high=1, crops_wide=2),
+    ],
+    ids=str,
+)
+def test_pages_with_crops(dsocr, case):
+    """2x3: 273 + 20 * 31 = 893 image tokens, so a prefill of 903, then steps over 904, 905 and 906 keys."""
+    dsocr.compare(DeepseekOCR(dsocr.config, GUNDAM, cropped=True), case)
+
+
+@pytest.mark.params
+def test_model_params(dsocr):
+    """Vision 401,372,160 and decoder 2,934,734,080: 3,336,106,240."""
+    dsocr.compare(DeepseekOCR(dsocr.config, GUNDAM, cropped=True), Case("whole"), metric="params")
