@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .execution import FP32_BYTES, INT64_BYTES
+from .execution import FP32_BYTES, INT32_BYTES, INT64_BYTES
 from .kernels import several
 from .polynomial import largest
 from .workload import feature_side
@@ -68,22 +68,28 @@ def vision_moments(config: DeepseekOCRConfig, batches: Sequence[View], execution
 def decoder_moments(
     config: DecoderConfig, batch: Count, q_len: Count, kv_len: Count, execution: Execution
 ) -> Iterator[Moment]:
-    """Look at the logits, and at eager attention, whose scores outgrow them in a long context."""
-    item, rows = execution.item_bytes, batch * q_len
+    """Look at the logits; at eager attention, whose scores outgrow them in a long context; at the experts.
+
+    What a layer's caller holds: embeddings, residual and normed input, cosine, sine and positions, the mask.
+    """
+    item, rows, casted = execution.item_bytes, batch * q_len, execution.item_bytes != FP32_BYTES
     x = rows * (config.hidden_size * item)
-    casted = item != FP32_BYTES
-    # embeddings and normed output; logits, and those in fp32
-    logits = Moment(
-        "logits.to_fp32" if casted else "lm_head", 2 * x + rows * (config.vocab_size * (item + casted * FP32_BYTES))
-    )
+    pairs = batch * q_len * kv_len
+    held = 3 * x + q_len * (2 * config.head_dim * item + INT64_BYTES) + (0 if execution.fused else pairs * item)
     if not execution.fused:
-        pairs = batch * q_len * kv_len
-        # embeddings, residual and normed input; queries; cosine, sine and positions; the mask
-        queries = rows * (config.num_attention_heads * config.head_dim * item)
-        held = 3 * x + queries + q_len * (2 * config.head_dim * item + INT64_BYTES) + pairs * item
-        if config.num_attention_heads != config.num_key_value_heads:
-            held = held + 2 * batch * kv_len * (config.num_attention_heads * config.head_dim * item)
-        # scores with the mask, those in fp32, and their softmax
-        scores = config.num_attention_heads * (item + FP32_BYTES * (1 + casted))
-        yield Moment("self_attn.sdpa.softmax", held + pairs * scores)
-    yield logits
+        query = config.num_attention_heads * config.head_dim * item
+        repeated = 2 * batch * kv_len * query if config.num_key_value_heads != config.num_attention_heads else 0
+        # queries; keys and values, where heads share them; scores with the mask, those in fp32, and their softmax
+        scores = pairs * (config.num_attention_heads * (item + FP32_BYTES * (1 + casted)))
+        yield Moment("self_attn.sdpa.softmax", held + rows * query + repeated + scores)
+    if config.first_k_dense_replace < config.num_hidden_layers:
+        # the residual; scores of all experts; indices, of the best and sorted, their order and its inverse; weights, as
+        # picked and sorted; counts. Then a row an expert of each token: gathered, out of its expert, weighed, put back
+        routed = rows * config.num_experts_per_tok
+        routing = rows * (config.n_routed_experts * FP32_BYTES) + routed * (4 * INT64_BYTES + 2 * FP32_BYTES)
+        counts = routed * INT32_BYTES + 2 * config.n_routed_experts * INT32_BYTES
+        moved = routed * (config.hidden_size * (2 * item + 2 * FP32_BYTES))
+        yield Moment("mlp.experts.scatter", held + x + routing + counts + moved)
+    # embeddings and normed output; logits, and those in fp32
+    logits = rows * (config.vocab_size * (item + casted * FP32_BYTES))
+    yield Moment("logits.to_fp32" if casted else "lm_head", 2 * x + logits)
