@@ -23,7 +23,7 @@ WIDE = 132
 """Columns from which on a row stands on one line with all that there is to it."""
 
 FOLD_ABOVE = 250
-"""Rows above which those that pass are folded, a line for each layer and metric."""
+"""Rows above which those that pass are folded, a line for each layer."""
 
 _COLOURS = {
     Verdict.PASS: "green",
@@ -54,7 +54,7 @@ def summary_lines(results: Results, labels: Mapping[str, str], *, width: int, ve
     lines: list[Line] = []
     if passes and verbosity >= 0:
         fold = len(passes) > FOLD_ABOVE and verbosity < 1
-        lines += _folded(passes, labels) if fold else _table(passes, labels, width)
+        lines += _folded(passes, labels, width) if fold else _table(passes, labels, width)
     if others:
         lines += [Line(""), *_table(others, labels, width)] if lines else _table(others, labels, width)
     if results.not_run:
@@ -126,10 +126,30 @@ def _coloured(table: Sequence[str], rows: Sequence[Row]) -> list[Line]:
     return [*(Line(text, bold=True) for text in table[:2]), *body]
 
 
-def _folded(rows: Sequence[Row], labels: Mapping[str, str]) -> list[Line]:
+def _folded(rows: Sequence[Row], labels: Mapping[str, str], width: int) -> list[Line]:
+    """Count the passes by layer and metric: a table where it fits, else a line for each of both."""
     counts = Counter((row.layer, labels.get(row.metric, row.metric)) for row in rows)
-    cells = [[printable(layer), metric, f"{count} cases pass"] for (layer, metric), count in counts.items()]
-    return [Line(text.rstrip()) for text in tabulate(cells, ["layer", "metric", "verdict"]).splitlines()]
+    metrics = list(dict.fromkeys(metric for _, metric in counts))
+    body = [
+        [printable(layer), *(str(counts[layer, metric] or "-") for metric in metrics)]
+        for layer in dict.fromkeys(layer for layer, _ in counts)
+    ]
+    heading = _stacked(["cases that pass", *metrics])
+    alignment = _align("l" + "r" * len(metrics))
+    table = tabulate([*heading, *body], tablefmt="plain", colalign=alignment, disable_numparse=True).splitlines()
+    if max(map(len, table)) > width:
+        cells = [[printable(layer), metric, f"{count} cases pass"] for (layer, metric), count in counts.items()]
+        table, heading = tabulate(cells, ["layer", "metric", "verdict"]).splitlines(), [[], []]
+    return [Line(text.rstrip(), bold=index < len(heading)) for index, text in enumerate(table)]
+
+
+def _stacked(headers: Sequence[str]) -> list[list[str]]:
+    """Break headers into a word a line, the last words beside each other; the first one stays whole."""
+    words = [[headers[0]], *(header.split(" ") for header in headers[1:])]
+    height = max(map(len, words))
+    return [
+        [column[line - height] if line >= height - len(column) else "" for column in words] for line in range(height)
+    ]
 
 
 def _not_run(results: Results, width: int) -> list[Line]:

@@ -126,9 +126,21 @@ def test_as_many_passes_as_fit_stand_one_by_one(make_row):
     assert sum("case " in text and text.endswith("pass") for text in texts(many(make_row, FOLD_ABOVE))) == FOLD_ABOVE
 
 
-def test_more_passes_fold_to_a_line_for_each_layer_and_metric(make_row):
-    rows = [*many(make_row, FOLD_ABOVE), make_row(metric="params"), make_row(layer="decoder.LMHead")]
-    body = [text.split() for text in texts(rows) if "cases pass" in text]
+def folding(make_row):
+    return [*many(make_row, FOLD_ABOVE), make_row(metric="params"), make_row(layer="decoder.LMHead")]
+
+
+def test_more_passes_fold_to_a_line_for_each_layer(make_row):
+    assert [text.split() for text in texts(folding(make_row), width=80)[:4]] == [
+        ["tensor"],
+        ["cases", "that", "pass", "FLOPs", "parameters"],
+        ["vision.Attention", str(FOLD_ABOVE), "1"],
+        ["decoder.LMHead", "1", "-"],
+    ]
+
+
+def test_on_a_terminal_too_narrow_for_that_they_fold_to_a_line_for_each_layer_and_metric(make_row):
+    body = [text.split() for text in texts(folding(make_row), width=30) if "cases pass" in text]
     assert body == [
         ["vision.Attention", "tensor", "FLOPs", str(FOLD_ABOVE), "cases", "pass"],
         ["vision.Attention", "parameters", "1", "cases", "pass"],
