@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .execution import FP32_BYTES
-from .op import Count, Matmul, Op, OpKind, refuse_overflow
+from .op import Count, Matmul, Op, OpKind
 from .polynomial import Polynomial
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class Tensor(NamedTuple):
 
 
 NOTHING = Tensor(0, 1)
+_MANY = 10**6  # tokens enough for no expert to be missed
 
 
 def several(size: Any) -> Any:
@@ -89,8 +90,7 @@ def touched(experts: int, picks: int, tokens: Any) -> Any:
     if isinstance(tokens, Polynomial):
         return tokens.mapped(f"touched of {experts} by {picks}", lambda size: touched(experts, picks, size))
     if isinstance(tokens, int | float):
-        tokens = min(tokens, 10**6)  # enough for none to be missed
-        return round(experts * (1 - (1 - picks / experts) ** tokens))
+        return round(experts * (1 - (1 - picks / experts) ** min(tokens, _MANY)))
     return (experts * (1 - (1 - picks / experts) ** tokens)).round().astype("int64")
 
 
@@ -159,16 +159,13 @@ def fused_attention(name: str, query: Tensor, keys: Count, kv_len: Count, rows: 
     """Score every query against every key, and sum the values by those scores, in one kernel.
 
     ``query`` [b, h, s, d] has ``rows`` = b * h * s vectors, keys and values have ``keys`` elements each, and ``bias``
-    is added to the scores, or says which of them count. Out come as many elements as queries, and a fp32 log-sum a row.
+    is added to the scores. Out come as many elements as queries, and a fp32 log-sum a row.
     """
     # scores: q [b * h, s, d] @ k.T [b * h, d, t]; values: scores [b * h, s, t] @ v [b * h, t, d]
-    flops = 2 * 2 * query.elements * kv_len
-    if hasattr(flops, "dtype"):
-        refuse_overflow(name, 2.0 * 2 * query.elements * kv_len)
     return Op(
         name,
         "attention",
-        tensor_flops=flops,
+        tensor_flops=2 * 2 * query.elements * kv_len,
         read_bytes=(query.elements + 2 * keys) * query.item_bytes + bias.bytes,
         write_bytes=query.bytes + rows * FP32_BYTES,
     )
@@ -186,13 +183,13 @@ def pointwise(name: str, out: Tensor, *read: Tensor, weights: Count = 0) -> Op:
     )
 
 
-def reduction(name: str, source: Tensor, *out: Tensor, read: tuple[Tensor, ...] = (), weights: Count = 0) -> Op:
+def reduction(name: str, source: Tensor, *out: Tensor, weights: Count = 0) -> Op:
     """Combine the elements of ``source`` (sums, norms, softmax, sorting), one FLOP each."""
     return Op(
         name,
         "reduction",
         cuda_flops=source.elements,
-        read_bytes=source.bytes + _bytes(read),
+        read_bytes=source.bytes,
         weight_bytes=weights,
         write_bytes=_bytes(out),
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import SizeError
 from .execution import ITEM_BYTES, DtypeName
-from .layers.layer import as_count
+from .sizes import as_count
 
 if TYPE_CHECKING:
     from .config import DecoderConfig

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from .execution import BOOL_BYTES, FP32_BYTES, INT64_BYTES, Execution
-from .kernels import Tensor, cast, copy, embedding_params, fill, pointwise, rms_norm_params, several
+from .kernels import Tensor, cast, copy, differ, embedding_params, fill, pointwise, rms_norm_params, several
 from .kv_cache import SyntheticKVCache
 from .layers import (
     DeepseekV2DecoderLayer,
@@ -128,8 +128,13 @@ class Decoder:
         """Price ``q_len`` new positions over ``kv_len`` keys, the new ones among them: equal in prefill."""
         item = execution.item_bytes
         yield from _positions("position_ids", q_len)
-        if not execution.fused:
+        if execution.attention == "eager":
             yield from self._mask(batch, q_len, kv_len, item)
+        elif execution.attention == "sdpa":
+            # several positions after cached ones need a mask; a prefill is causal by name, one position sees every key
+            chunk = several(q_len) * differ(q_len, kv_len)
+            for op in self._visible(batch, q_len, kv_len):
+                yield op.times(chunk)
         if execution.implementation != "vendor":
             rotary = LlamaRotaryEmbedding.from_config(self.config)
             yield from under("rotary_emb", rotary.ops(1, q_len, execution=execution))
@@ -153,17 +158,23 @@ class Decoder:
         del q_len
         return SyntheticKVCache(self.config, batch, kv_len, execution.dtype).kv_cache_bytes
 
-    def _mask(self, batch: Count, q_len: Count, kv_len: Count, item: int) -> Iterator[Op]:
-        """Make the causal mask of eager attention: [b, 1, s, t], the lowest number where a key lies ahead."""
+    def _visible(self, batch: Count, q_len: Count, kv_len: Count) -> Iterator[Op]:
+        """Say which key each query sees: [s, t]."""
         yield fill("mask.batch", Tensor(batch, INT64_BYTES))
         yield fill("mask.heads", Tensor(1, INT64_BYTES))
         yield from _positions("mask.queries", q_len)
         yield from _positions("mask.keys", kv_len)
-        allowed, scalar = Tensor(q_len * kv_len, BOOL_BYTES), Tensor(1, item)
-        yield pointwise("mask.allowed", allowed, Tensor(q_len, INT64_BYTES), Tensor(kv_len, INT64_BYTES))
+        queries, keys = Tensor(q_len, INT64_BYTES), Tensor(kv_len, INT64_BYTES)
+        yield pointwise("mask.visible", Tensor(q_len * kv_len, BOOL_BYTES), queries, keys)
+
+    def _mask(self, batch: Count, q_len: Count, kv_len: Count, item: int) -> Iterator[Op]:
+        """Make the causal mask of eager attention: [b, 1, s, t], the lowest number where a key lies ahead."""
+        yield from self._visible(batch, q_len, kv_len)
+        scalar = Tensor(1, item)
         yield fill("mask.zero", scalar)
         yield fill("mask.lowest", scalar)
-        yield pointwise("mask", Tensor(batch * q_len * kv_len, item), allowed, scalar, scalar)
+        visible = Tensor(q_len * kv_len, BOOL_BYTES)
+        yield pointwise("mask", Tensor(batch * q_len * kv_len, item), visible, scalar, scalar)
 
     @property
     def params(self) -> int:
@@ -181,7 +192,11 @@ def _positions(name: str, count: Count) -> Iterator[Op]:
 
 @dataclass(frozen=True, slots=True)
 class DeepseekOCR:
-    """Vision, the prefill of its image tokens and a prompt, then decode steps: all that a run launches, in order."""
+    """Vision, the prefill of its image tokens and a prompt, then decode steps, in the order of a run.
+
+    What joins them is left out: looking text up in the embedding, putting it beside the image tokens, choosing the
+    next token. None of it is matrix work.
+    """
 
     group: ClassVar[str] = "model"
     config: DeepseekOCRConfig

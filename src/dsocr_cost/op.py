@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["MATRIX_WORK", "Cost", "Count", "Matmul", "Op", "OpKind", "refuse_overflow", "total", "under"]
+__all__ = ["MATRIX_WORK", "Cost", "Count", "Matmul", "Op", "OpKind", "total", "under"]
 
 Count: TypeAlias = "int | NDArray[np.int64]"
 """A size or a sum of sizes: a Python int, or an integer array with one entry a point of a sweep."""
@@ -61,7 +61,7 @@ class Op:
         """Refuse arrays whose product left int64: it wraps in silence."""
         if self.matmul is not None and hasattr(self.tensor_flops, "dtype"):
             batch, m, n, k = self.matmul
-            refuse_overflow(self.name, 2.0 * batch * m * n * k)
+            _refuse_overflow(self.name, 2.0 * batch * m * n * k)
 
     @property
     def io_bytes(self) -> Count:
@@ -93,16 +93,11 @@ class Cost:
 
 def _add(left: Any, right: Any) -> Any:
     if hasattr(left, "dtype") or hasattr(right, "dtype"):
-        refuse_overflow("the sum", 1.0 * left + right)
+        _refuse_overflow("the sum", 1.0 * left + right)
     return left + right
 
 
-def refuse_overflow(name: str, estimate: Any) -> None:
-    """Refuse an array whose float ``estimate`` is beyond int64, where whole numbers wrap in silence.
-
-    Raises:
-        SizeError: what it is, and its largest entry.
-    """
+def _refuse_overflow(name: str, estimate: Any) -> None:
     if (estimate >= 2.0**63).any():
         msg = f"{name}: {estimate.max():.3g} does not fit into int64; price such sizes one by one, as Python ints"
         raise SizeError(msg)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from . import stages
@@ -10,7 +10,7 @@ from .config import DeepseekOCRConfig
 from .errors import SessionError, SizeError
 from .execution import Execution
 from .kv_cache import SyntheticKVCache
-from .layers.layer import as_count
+from .op import Cost
 from .stages import Stage, Stages
 
 if TYPE_CHECKING:
@@ -54,23 +54,22 @@ class DeepseekOCRModel:
         return stages.decode_step(self.config, cache, self.execution)
 
     def run(self, workload: Workload) -> Stages:
-        """Price a whole workload of Python ints, decode as one array of steps.
+        """Price a whole workload of Python ints, of any size.
+
+        A decode step is affine in the keys that it attends over, so the first and the last one tell the sum of all.
 
         Raises:
             SizeError: a size that is an array: :func:`dsocr_cost.sweep.evaluate` takes those.
         """
-        import numpy as np  # here, for those who import the package and run nothing
-
         steps: Any = workload.decode_steps
         sizes = (workload.batch, workload.text_tokens, steps, *(workload.grid or ()))
         if not all(isinstance(size, int) for size in sizes):
             msg = f"workload: got {workload}, allowed are ints; sweep.evaluate takes arrays"
             raise SizeError(msg)
         prefill, cache = self.prefill(workload)
-        each = self.decode(cache.extended(np.arange(steps, dtype=np.int64)))
-        summed = each.each_sum(lambda count: count * steps if isinstance(count, int) else sum(count.tolist()))
-        last = self.decode(cache.extended(steps - 1))
-        decode = replace(summed, activation_bytes=last.activation_bytes, kv_cache_bytes=last.kv_cache_bytes)
+        first, last = self.decode(cache), self.decode(cache.extended(steps - 1))
+        ends = {field.name: (getattr(first, field.name), getattr(last, field.name)) for field in fields(Cost)}
+        decode = replace(last, **{name: (one + other) * steps // 2 for name, (one, other) in ends.items()})
         return Stages.of(self.vision(workload), prefill, decode)
 
     @property
@@ -177,6 +176,6 @@ class DeepseekOCRModel:
 
 
 def _require_positive(name: str, size: object) -> None:
-    if not isinstance(size, int) or as_count(name, size) < 1:
+    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
         msg = f"{name}: got {size!r}, allowed are whole numbers of at least 1"
         raise SizeError(msg)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, NamedTuple
 
 from .execution import ITEM_BYTES, Execution
 from .memory import activation_bytes
@@ -12,7 +12,7 @@ from .op import Cost, total
 from .polynomial import largest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from .config import DeepseekOCRConfig
     from .kv_cache import SyntheticKVCache
@@ -40,10 +40,6 @@ class Stage:
     activation_bytes: Count
     kv_cache_bytes: Count
     latency_s: float | None = None
-
-    def each_sum(self, function: Callable[[Any], Any]) -> Stage:
-        """Apply a function to every figure that is a sum over ops."""
-        return replace(self, **{field.name: function(getattr(self, field.name)) for field in fields(Cost)})
 
 
 class Stages(NamedTuple):

@@ -14,9 +14,9 @@ from .config import DeepseekOCRConfig
 from .errors import SizeError
 from .execution import Execution
 from .kv_cache import SyntheticKVCache
-from .layers.layer import as_count
 from .op import Cost
 from .polynomial import Largest, Polynomial, Values, symbol
+from .sizes import as_count
 from .stages import Stage, Stages, prefill, vision
 from .workload import MODES, Grid, Mode, Workload
 
@@ -50,6 +50,9 @@ def evaluate(
     """
     if (crops_high is None) != (crops_wide is None):
         msg = f"crops_high, crops_wide: got {crops_high} and {crops_wide}, allowed are both or none"
+        raise SizeError(msg)
+    if mode is not None and not hasattr(mode, "base_size"):
+        msg = f"mode: got {mode!r}, allowed are a Mode, such as MODES['gundam'], or None"
         raise SizeError(msg)
     given: dict[str, Any] = {"text_tokens": text_tokens, "decode_steps": decode_steps, "batch": batch}
     given |= {} if crops_high is None else {"crops_high": crops_high, "crops_wide": crops_wide}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import SizeError
-from .polynomial import Polynomial
+from .sizes import as_count
 
 if TYPE_CHECKING:
     from .config import SamConfig
@@ -28,6 +28,9 @@ __all__ = [
 ]
 
 MIN_CROPS, MAX_CROPS = 2, 9
+UNCUT = 640
+"""Pixels a side up to which an image is one view."""
+
 MAX_SIDE = 102
 """Crops along one side of a grid given by hand: the most that a JPEG, of up to 65,535 pixels, fills with 640 each."""
 
@@ -99,8 +102,9 @@ class View(NamedTuple):
 def crop_grid(width: int, height: int, mode: Mode) -> Grid | None:
     """Pick the crop grid for an image, as the model's preprocessing does; None for one view without crops.
 
-    An image that fits into one crop is not cut. Of the grids of 2 to 9 crops, the one whose aspect ratio is closest to
-    the image's; among equally close ones the larger, if the image has more than half of that grid's area.
+    An image of up to 640 x 640 pixels is not cut, whatever the mode's crops. Of the grids of 2 to 9 crops, the one
+    whose aspect ratio is closest to the image's; among equally close ones the larger, if the image has more than half
+    of that grid's area, in crops of the mode.
 
     Source: the model's ``dynamic_preprocess``.
 
@@ -111,7 +115,7 @@ def crop_grid(width: int, height: int, mode: Mode) -> Grid | None:
         if side < 1:
             msg = f"{name}: got {side}, allowed is at least 1 pixel"
             raise SizeError(msg)
-    if mode.crop_size is None or max(width, height) <= mode.crop_size:
+    if mode.crop_size is None or max(width, height) <= UNCUT:
         return None
     best, closest = _MODEL_SIDES[0], float("inf")
     for high, wide in _MODEL_SIDES:
@@ -179,7 +183,7 @@ class Workload:
     def __post_init__(self) -> None:
         """Refuse what no run can be, and widen arrays: a narrow type wraps in silence."""
         for name, least in (("text_tokens", 0), ("decode_steps", 1), ("batch", 1)):
-            object.__setattr__(self, name, _count(name, getattr(self, name), least))
+            object.__setattr__(self, name, as_count(name, getattr(self, name), least))
         if self.grid is None:
             return
         if self.mode is None or self.mode.crop_size is None:
@@ -187,7 +191,7 @@ class Workload:
             got = "no image" if self.mode is None else f"mode {self.mode.name}"
             msg = f"grid: got {self.grid} with {got}, which takes none; allowed are the modes {croppers}"
             raise SizeError(msg)
-        object.__setattr__(self, "grid", Grid(*(_count("grid", side, 1) for side in self.grid)))
+        object.__setattr__(self, "grid", Grid(*(as_count("grid", side, 1) for side in self.grid)))
 
     def image_tokens(self, sam: SamConfig) -> Count:
         """Count the positions that a page takes in the context; none without an image."""
@@ -196,20 +200,3 @@ class Workload:
     def context(self, sam: SamConfig) -> Count:
         """Count the positions of a prefill, for one page: image and text."""
         return self.image_tokens(sam) + self.text_tokens
-
-
-def _count(name: str, size: Any, least: int) -> Any:
-    """Check a size, and widen an array of integers; symbols have no size yet."""
-    if isinstance(size, Polynomial):
-        return size
-    array = hasattr(size, "dtype")
-    whole = size.dtype.kind in "iu" if array else isinstance(size, int) and not isinstance(size, bool)
-    if not whole:
-        msg = f"{name}: got {size!r}, allowed are whole numbers of at least {least}, or an array of them"
-        raise SizeError(msg)
-    if (size < least).any() if array else size < least:
-        msg = f"{name}: got {size}, allowed is at least {least}"
-        raise SizeError(msg)
-    if not array:
-        return size
-    return int(size) if size.ndim == 0 else size.astype("int64", copy=False)

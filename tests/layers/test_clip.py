@@ -17,6 +17,8 @@ from dsocr_cost.layers import (
 )
 from pytest_dsocr import Case
 
+TRAFFIC = ("cuda_flops", "io_bytes", "launches")
+
 TOKENS = [
     Case("1024 view, 257 tokens", batch=1, tokens=257),
     Case("two 1024 views", batch=2, tokens=257),
@@ -46,10 +48,26 @@ def test_embeddings_of_pixels_flops(dsocr, case):
 
 
 @pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.parametrize("case", PIXELS, ids=str)
+def test_embeddings_of_pixels_traffic(dsocr, case):
+    """4 launches: the convolution, the class token before its patches, positions looked up, and added."""
+    dsocr.compare_all(CLIPVisionEmbeddings(dsocr.config.clip, "conv"), case, metrics=TRAFFIC)
+
+
+@pytest.mark.flops
 @pytest.mark.parametrize("case", FEATURES, ids=str)
 def test_embeddings_of_sam_features_flops(dsocr, case):
     """A class token and positions: no matrix work."""
     dsocr.compare(CLIPVisionEmbeddings(dsocr.config.clip, "sam"), case)
+
+
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.parametrize("case", FEATURES, ids=str)
+def test_embeddings_of_sam_features_traffic(dsocr, case):
+    """3 launches, 257 * 1024 FLOPs: 7 times 257 * 1024 numbers each way, 257 indices: 3,686,408 bytes."""
+    dsocr.compare_all(CLIPVisionEmbeddings(dsocr.config.clip, "sam"), case, metrics=TRAFFIC)
 
 
 @pytest.mark.params
@@ -66,6 +84,17 @@ def test_attention_flops(dsocr, case):
     dsocr.compare(NoTPAttention.from_config(dsocr.config.clip), case)
 
 
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.parametrize("case", TOKENS, ids=str)
+def test_attention_traffic(dsocr, case):
+    """5 launches under sdpa, and no CUDA FLOPs.
+
+    4 linears of 2 * (2 * 257 * 1024 + 1,049,600) bytes, the kernel of 2 * 4 * 257 * 1024 and 16 * 257 log-sums of 4.
+    """
+    dsocr.compare_all(NoTPAttention.from_config(dsocr.config.clip), case, metrics=TRAFFIC)
+
+
 @pytest.mark.params
 def test_attention_params(dsocr):
     """4 * (1024 * 1024 + 1024) = 4,198,400."""
@@ -79,6 +108,14 @@ def test_feed_forward_flops(dsocr, case):
     dsocr.compare(NoTPFeedForward.from_config(dsocr.config.clip), case)
 
 
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.parametrize("case", TOKENS, ids=str)
+def test_feed_forward_traffic(dsocr, case):
+    """5 launches; QuickGELU scales, squashes and multiplies: 3 * 257 * 4096 = 3,158,016 FLOPs."""
+    dsocr.compare_all(NoTPFeedForward.from_config(dsocr.config.clip), case, metrics=TRAFFIC)
+
+
 @pytest.mark.params
 def test_feed_forward_params(dsocr):
     """1024 * 4096 + 4096 + 4096 * 1024 + 1024 = 8,393,728."""
@@ -90,6 +127,14 @@ def test_feed_forward_params(dsocr):
 def test_block_flops(dsocr, case):
     """2,426,408,960 + 4,311,744,512 = 6,738,153,472."""
     dsocr.compare(NoTPTransformerBlock(dsocr.config.clip), case)
+
+
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.parametrize("case", TOKENS, ids=str)
+def test_block_traffic(dsocr, case):
+    """5 + 5 launches, 2 norms, 2 residuals: 14; 3,158,016 + 4 * 257 * 1024 = 4,210,688 FLOPs."""
+    dsocr.compare_all(NoTPTransformerBlock(dsocr.config.clip), case, metrics=TRAFFIC)
 
 
 @pytest.mark.params
@@ -106,9 +151,26 @@ def test_transformer_flops(dsocr, case):
 
 
 @pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.parametrize("case", TOKENS, ids=str)
+def test_transformer_traffic(dsocr, case):
+    """24 * 14 launches, 24 * 4,210,688 FLOPs."""
+    dsocr.compare_all(NoTPTransformer(dsocr.config.clip), case, metrics=TRAFFIC)
+
+
+@pytest.mark.flops
 def test_transformer_flops_as_published(dsocr):
     """2 * 6,738,153,472 = 13,476,306,944."""
     dsocr.compare(NoTPTransformer(TWO_BLOCKS), Case("published: 2 blocks, 257 tokens", batch=1, tokens=257))
+
+
+@pytest.mark.flops
+@pytest.mark.traffic
+def test_transformer_traffic_as_published(dsocr):
+    """2 * 14 launches."""
+    dsocr.compare_all(
+        NoTPTransformer(TWO_BLOCKS), Case("published: 2 blocks, 257 tokens", batch=1, tokens=257), metrics=TRAFFIC
+    )
 
 
 @pytest.mark.params
@@ -125,6 +187,14 @@ def test_vit_model_flops(dsocr, case):
 
 
 @pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.parametrize("case", FEATURES, ids=str)
+def test_vit_model_traffic(dsocr, case):
+    """3 launches of the embeddings, a norm, 24 * 14: 340."""
+    dsocr.compare_all(VitModel(dsocr.config.clip), case, metrics=TRAFFIC)
+
+
+@pytest.mark.flops
 @pytest.mark.parametrize("case", PIXELS, ids=str)
 def test_vit_model_of_pixels_flops(dsocr, case):
     """The blocks and its own convolution: 161,715,683,328 + 308,281,344."""
@@ -132,9 +202,26 @@ def test_vit_model_of_pixels_flops(dsocr, case):
 
 
 @pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.parametrize("case", PIXELS, ids=str)
+def test_vit_model_of_pixels_traffic(dsocr, case):
+    """One more, its own convolution, for pixels in the trained size: 341."""
+    dsocr.compare_all(VitModel(dsocr.config.clip, "conv"), case, metrics=TRAFFIC)
+
+
+@pytest.mark.flops
 def test_vit_model_flops_as_published(dsocr):
     """The report's two blocks: 13,476,306,944."""
     dsocr.compare(VitModel(TWO_BLOCKS), Case("published: 2 blocks, 257 tokens", batch=1, height=16, width=16))
+
+
+@pytest.mark.flops
+@pytest.mark.traffic
+def test_vit_model_traffic_as_published(dsocr):
+    """3 + 1 + 2 * 14 launches."""
+    dsocr.compare_all(
+        VitModel(TWO_BLOCKS), Case("published: 2 blocks, 257 tokens", batch=1, height=16, width=16), metrics=TRAFFIC
+    )
 
 
 @pytest.mark.params

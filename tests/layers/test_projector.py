@@ -9,6 +9,8 @@ from dsocr_cost import ProjectorConfig
 from dsocr_cost.layers import MlpProjector
 from pytest_dsocr import Case
 
+TRAFFIC = ("cuda_flops", "io_bytes", "launches")
+
 PATCHES = [
     Case("1024 view", batch=1, tokens=256),
     Case("two 1024 views", batch=2, tokens=256),
@@ -23,6 +25,14 @@ TWO_LAYERS = MlpProjector(ProjectorConfig("mlp_gelu"))
 def test_linear_flops(dsocr, case):
     """2 * 256 * 2048 * 1280 = 1,342,177,280."""
     dsocr.compare(MlpProjector(dsocr.config.projector), case)
+
+
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.parametrize("case", PATCHES, ids=str)
+def test_linear_traffic(dsocr, case):
+    """One launch: 2 * (256 * 2048 + 2,622,720 + 256 * 1280) = 6,949,376 bytes."""
+    dsocr.compare_all(MlpProjector(dsocr.config.projector), case, metrics=TRAFFIC)
 
 
 @pytest.mark.params
@@ -43,6 +53,21 @@ def test_linear_params(dsocr):
 def test_two_layers_flops(dsocr, case):
     """2 * 577 * (2048 * 1280 + 1280 * 1280) = 4,915,855,360."""
     dsocr.compare(TWO_LAYERS, case)
+
+
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case("published: mlp_gelu, 577 tokens", batch=1, tokens=577),
+        Case("mlp_gelu, six 640 crops", batch=6, tokens=100),
+    ],
+    ids=str,
+)
+def test_two_layers_traffic(dsocr, case):
+    """3 launches; GELU of 577 * 1280 numbers."""
+    dsocr.compare_all(TWO_LAYERS, case, metrics=TRAFFIC)
 
 
 @pytest.mark.params

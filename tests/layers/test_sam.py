@@ -9,6 +9,8 @@ import pytest
 from dsocr_cost.layers import Attention, Block, ImageEncoderViT, LayerNorm2d, MLPBlock, PatchEmbed
 from pytest_dsocr import Case
 
+TRAFFIC = ("cuda_flops", "io_bytes", "launches")
+
 IMAGES = [
     Case("1024 view", batch=1, height=1024, width=1024),
     Case("two 1024 views", batch=2, height=1024, width=1024),
@@ -37,6 +39,14 @@ def test_patch_embed_flops(dsocr, case):
     dsocr.compare(PatchEmbed.from_config(dsocr.config.sam), case)
 
 
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.parametrize("case", IMAGES, ids=str)
+def test_patch_embed_traffic(dsocr, case):
+    """One launch: 3 * 1024**2 numbers in, 590,592 weights, 4096 * 768 numbers out, of 2 bytes: 13,764,096."""
+    dsocr.compare_all(PatchEmbed.from_config(dsocr.config.sam), case, metrics=TRAFFIC)
+
+
 @pytest.mark.params
 def test_patch_embed_params(dsocr):
     """768 * 3 * 16 * 16 + 768 = 590,592."""
@@ -52,6 +62,18 @@ def test_windowed_attention_flops(dsocr, case):
     2,950,348,800; rows and columns of the bias 2 * (2 * 300 * 196 * 14 * 64) = 210,739,200; together 26,282,188,800.
     """
     dsocr.compare(Attention.from_config(dsocr.config.sam, windowed=True), case)
+
+
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.parametrize("case", WINDOWS, ids=str)
+def test_windowed_attention_traffic(dsocr, case):
+    """28 launches under sdpa: 9 a table, 2 linears, 2 products, the bias's sum, the kernel, 4 copies.
+
+    The sum adds 25 * 12 * 196**2 = 11,524,800 FLOPs; a table is stretched to 27 * 64 numbers, and 2 * 14 + 2 * 14**2
+    distances are worked out: 11,524,800 + 2 * 2,148.
+    """
+    dsocr.compare_all(Attention.from_config(dsocr.config.sam, windowed=True), case, metrics=TRAFFIC)
 
 
 @pytest.mark.params
@@ -71,6 +93,17 @@ def test_global_attention_flops(dsocr, case):
     dsocr.compare(Attention.from_config(dsocr.config.sam, windowed=False), case)
 
 
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.parametrize("case", GRIDS, ids=str)
+def test_global_attention_traffic(dsocr, case):
+    """27 launches under sdpa: one image needs a copy less.
+
+    12 * 4096**2 + 2 * (127 * 64 + 2 * 64 + 2 * 64**2) = 201,359,488 FLOPs.
+    """
+    dsocr.compare_all(Attention.from_config(dsocr.config.sam, windowed=False), case, metrics=TRAFFIC)
+
+
 @pytest.mark.params
 def test_global_attention_params(dsocr):
     """The windowed one's linears, and two tables of 127 * 64: 2,378,624."""
@@ -82,6 +115,14 @@ def test_global_attention_params(dsocr):
 def test_mlp_block_flops(dsocr, case):
     """Two linears: 2 * (2 * 4096 * 768 * 3072) = 38,654,705,664."""
     dsocr.compare(MLPBlock.from_config(dsocr.config.sam), case)
+
+
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.parametrize("case", GRIDS, ids=str)
+def test_mlp_block_traffic(dsocr, case):
+    """3 launches; GELU of 4096 * 3072 numbers; 2 * (2 * 4096 * 768 + 4 * 4096 * 3072 + 4,722,432) bytes."""
+    dsocr.compare_all(MLPBlock.from_config(dsocr.config.sam), case, metrics=TRAFFIC)
 
 
 @pytest.mark.params
@@ -97,6 +138,16 @@ def test_windowed_block_flops(dsocr, case):
     dsocr.compare(Block.from_config(dsocr.config.sam, windowed=True), Case(f"window, {case}", **case.sizes))
 
 
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.parametrize("case", GRIDS, ids=lambda case: f"window, {case}")
+def test_windowed_block_traffic(dsocr, case):
+    """28 + 3 launches, 2 norms, 2 residuals; pad, into windows, out of them, crop: 39."""
+    dsocr.compare_all(
+        Block.from_config(dsocr.config.sam, windowed=True), Case(f"window, {case}", **case.sizes), metrics=TRAFFIC
+    )
+
+
 @pytest.mark.params
 def test_windowed_block_params(dsocr):
     """2,365,824 + 4,722,432 + 2 * (2 * 768) = 7,091,328."""
@@ -110,6 +161,16 @@ def test_global_block_flops(dsocr, case):
     dsocr.compare(Block.from_config(dsocr.config.sam, windowed=False), Case(f"global, {case}", **case.sizes))
 
 
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.parametrize("case", GRIDS, ids=lambda case: f"global, {case}")
+def test_global_block_traffic(dsocr, case):
+    """27 + 3 launches, 2 norms, 2 residuals: 34; 201,359,488 + 12,582,912 + 4 * 4096 * 768 FLOPs."""
+    dsocr.compare_all(
+        Block.from_config(dsocr.config.sam, windowed=False), Case(f"global, {case}", **case.sizes), metrics=TRAFFIC
+    )
+
+
 @pytest.mark.params
 def test_global_block_params(dsocr):
     """2,378,624 + 4,722,432 + 2 * (2 * 768) = 7,104,128."""
@@ -121,6 +182,14 @@ def test_global_block_params(dsocr):
 def test_layer_norm_2d_flops(dsocr, case):
     """No matrix work."""
     dsocr.compare(LayerNorm2d.from_config(dsocr.config.sam), case)
+
+
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.parametrize("case", GRIDS, ids=str)
+def test_layer_norm_2d_traffic(dsocr, case):
+    """One launch: 2 * (2 * 4096 * 256 + 512) bytes, and a mean and a deviation of 4 each a position: 4,228,096."""
+    dsocr.compare_all(LayerNorm2d.from_config(dsocr.config.sam), case, metrics=TRAFFIC)
 
 
 @pytest.mark.params
@@ -139,6 +208,14 @@ def test_image_encoder_flops(dsocr, case):
     2,415,919,104; to 1024 at 16 x 16, 2 * 256 * 1024 * 9 * 512 = 2,415,919,104; together 976,909,172,736.
     """
     dsocr.compare(ImageEncoderViT.from_config(dsocr.config.sam), case)
+
+
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.parametrize("case", IMAGES, ids=str)
+def test_image_encoder_traffic(dsocr, case):
+    """Patches, positions, 8 * 39 + 4 * 34, 4 convolutions and 2 norms: 456 launches."""
+    dsocr.compare_all(ImageEncoderViT.from_config(dsocr.config.sam), case, metrics=TRAFFIC)
 
 
 @pytest.mark.params

@@ -7,14 +7,14 @@ import inspect
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Protocol, TypeVar, cast, runtime_checkable
 
 from ..errors import SizeError
-from ..polynomial import Polynomial
+from ..sizes import as_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ..op import Op
 
-__all__ = ["Layer", "as_count", "layer_name", "require_at_least", "sized"]
+__all__ = ["Layer", "layer_name", "sized"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,7 +25,7 @@ class Layer(Protocol):
     """A frozen value: its fields are what the module's ``__init__`` takes.
 
     ``ops`` takes the sizes that ``forward`` sees (ints, integer arrays that broadcast, symbols) and ``execution``, and
-    yields the kernels with matrix work in the order in which ``forward`` runs them. ``params`` counts the module's
+    yields all kernels that ``forward`` launches, in their order. ``params`` counts the module's
     parameters. ``group`` is its part of the model in names and tables.
     """
 
@@ -49,7 +49,7 @@ def layer_name(layer: Layer | type[Layer]) -> str:
 
 
 def sized(ops: Callable[P, R]) -> Callable[P, R]:
-    """Let ``ops`` take whole numbers of at least 0 only, and arrays as int64: a narrower type wraps in silence.
+    """Let ``ops`` take whole numbers of at least 0 only, and arrays as int64, whose products must fit into it.
 
     Raises:
         SizeError: by what it wraps; the size, what it got and what is allowed.
@@ -61,38 +61,22 @@ def sized(ops: Callable[P, R]) -> Callable[P, R]:
         layer, *sizes = args
         counts = [as_count(name, size) for name, size in zip(names[1:], sizes, strict=False)]
         named = {name: one if name == "execution" else as_count(name, one) for name, one in kwargs.items()}
+        if ops.__name__ == "ops" and any(hasattr(size, "ndim") for size in (*counts, *named.values())):
+            _require_int64(cast("Any", ops), layer, counts, named)
         return cast("Any", ops)(layer, *counts, *sizes[len(counts) :], **named)  # type: ignore[no-any-return]
 
     return checked
 
 
-def require_at_least(name: str, size: Any, least_name: str, least: Any) -> None:
-    """Refuse a size that is smaller than another one anywhere.
+def _require_int64(ops: Callable[..., Iterator[Op]], layer: object, sizes: list[Any], named: dict[str, Any]) -> None:
+    """Price the largest sizes together as Python ints: what fits into int64 there does so at every point."""
 
-    Raises:
-        SizeError: both sizes.
-    """
-    if isinstance(size, Polynomial) or isinstance(least, Polynomial):
-        return  # symbols have no size yet
-    smaller = size < least
-    if smaller if isinstance(smaller, bool) else smaller.any():
-        msg = f"{name}: got {size}, allowed is at least {least_name} ({least})"
-        raise SizeError(msg)
+    def largest(size: Any) -> Any:
+        return int(size.max(initial=0)) if hasattr(size, "ndim") else size
 
-
-def as_count(name: str, size: Any) -> Any:
-    """Check a size, and widen an array of integers; numpy is not needed for that.
-
-    Raises:
-        SizeError: the size, what it got and what is allowed.
-    """
-    if isinstance(size, Polynomial):
-        return size
-    array = hasattr(size, "dtype")
-    whole = size.dtype.kind in "iu" if array else isinstance(size, int) and not isinstance(size, bool)
-    if not whole or (size < 0 if not array else bool((size < 0).any())):
-        msg = f"{name}: got {size!r}, allowed are whole numbers of at least 0, or an array of them"
-        raise SizeError(msg)
-    if not array:
-        return size
-    return int(size) if size.ndim == 0 else size.astype("int64", copy=False)
+    at_most = {name: largest(size) for name, size in named.items()}
+    for op in ops(layer, *map(largest, sizes), **at_most):
+        counts: tuple[Any, ...] = (op.tensor_flops, op.cuda_flops, op.io_bytes)
+        if max(counts) >= 2**63:
+            msg = f"{op.name}: {max(counts):.3g} does not fit into int64; price such sizes one by one, as Python ints"
+            raise SizeError(msg)

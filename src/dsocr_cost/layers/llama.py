@@ -26,7 +26,8 @@ from ..kernels import (
     softmax,
 )
 from ..op import under
-from .layer import require_at_least, sized
+from ..sizes import require_at_least
+from .layer import sized
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -173,10 +173,18 @@ def test_no_points_cost_nothing_and_fail_nowhere():
             id="shapes",
         ),
         pytest.param(
-            {"crops_high": np.array([1, 0]), "crops_wide": 2}, "grid: got [1 0], allowed is at least 1", id="no crops"
+            {"crops_high": np.array([1, 0]), "crops_wide": 2},
+            "grid: got array([1, 0]), allowed are whole numbers of at least 1, or an array of them",
+            id="no crops",
         ),
-        pytest.param({"decode_steps": np.array([0])}, "decode_steps: got [0], allowed is at least 1", id="no steps"),
-        pytest.param({"batch": 0}, "batch: got 0, allowed is at least 1", id="no pages"),
+        pytest.param(
+            {"decode_steps": np.array([0])},
+            "decode_steps: got array([0]), allowed are whole numbers of at least 1, or an array of them",
+            id="no steps",
+        ),
+        pytest.param(
+            {"batch": 0}, "batch: got 0, allowed are whole numbers of at least 1, or an array of them", id="no pages"
+        ),
         pytest.param(
             {"crops_high": 2, "crops_wide": 3, "mode": MODES["base"]},
             "grid: got 2x3 with mode base, which takes none; allowed are the modes gundam, gundam-m",
@@ -199,7 +207,9 @@ def test_what_no_workload_has_is_refused(sizes, message):
 )
 @pytest.mark.parametrize("name", ["crops_high", "crops_wide", "text_tokens", "decode_steps", "batch"])
 def test_what_is_no_size_is_refused(name, size):
-    with pytest.raises(SizeError, match=rf"^{name}: got .*, allowed are whole numbers of at least 0"):
+    with pytest.raises(
+        SizeError, match=rf"^{name}: got .*, allowed are whole numbers of at least 0, or an array of them"
+    ):
         evaluate(**{"crops_high": 2, "crops_wide": 3, name: size})
 
 

@@ -182,21 +182,53 @@ def test_a_workload_decodes_one_token_of_one_page_by_default():
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [
-        pytest.param({"text_tokens": -1}, "text_tokens: got -1, allowed is at least 0", id="negative text"),
-        pytest.param({"decode_steps": 0}, "decode_steps: got 0, allowed is at least 1", id="no step"),
-        pytest.param({"batch": 0}, "batch: got 0, allowed is at least 1", id="no page"),
-        pytest.param({"batch": -2}, "batch: got -2, allowed is at least 1", id="negative batch"),
-        pytest.param({"grid": Grid(0, 2)}, "grid: got 0, allowed is at least 1", id="no row of crops"),
-        pytest.param({"grid": Grid(2, -1)}, "grid: got -1, allowed is at least 1", id="negative side"),
         pytest.param(
-            {"text_tokens": np.array([3, -1])}, "text_tokens: got [ 3 -1], allowed is at least 0", id="array of text"
+            {"text_tokens": -1},
+            "text_tokens: got -1, allowed are whole numbers of at least 0, or an array of them",
+            id="negative text",
         ),
         pytest.param(
-            {"decode_steps": np.array([0])}, "decode_steps: got [0], allowed is at least 1", id="array of steps"
+            {"decode_steps": 0},
+            "decode_steps: got 0, allowed are whole numbers of at least 1, or an array of them",
+            id="no step",
         ),
-        pytest.param({"batch": np.array([1, 0])}, "batch: got [1 0], allowed is at least 1", id="array of batches"),
         pytest.param(
-            {"grid": Grid(np.array([2, 0]), 1)}, "grid: got [2 0], allowed is at least 1", id="array of sides"
+            {"batch": 0}, "batch: got 0, allowed are whole numbers of at least 1, or an array of them", id="no page"
+        ),
+        pytest.param(
+            {"batch": -2},
+            "batch: got -2, allowed are whole numbers of at least 1, or an array of them",
+            id="negative batch",
+        ),
+        pytest.param(
+            {"grid": Grid(0, 2)},
+            "grid: got 0, allowed are whole numbers of at least 1, or an array of them",
+            id="no row of crops",
+        ),
+        pytest.param(
+            {"grid": Grid(2, -1)},
+            "grid: got -1, allowed are whole numbers of at least 1, or an array of them",
+            id="negative side",
+        ),
+        pytest.param(
+            {"text_tokens": np.array([3, -1])},
+            "text_tokens: got array([ 3, -1]), allowed are whole numbers of at least 0, or an array of them",
+            id="array of text",
+        ),
+        pytest.param(
+            {"decode_steps": np.array([0])},
+            "decode_steps: got array([0]), allowed are whole numbers of at least 1, or an array of them",
+            id="array of steps",
+        ),
+        pytest.param(
+            {"batch": np.array([1, 0])},
+            "batch: got array([1, 0]), allowed are whole numbers of at least 1, or an array of them",
+            id="array of batches",
+        ),
+        pytest.param(
+            {"grid": Grid(np.array([2, 0]), 1)},
+            "grid: got array([2, 0]), allowed are whole numbers of at least 1, or an array of them",
+            id="array of sides",
         ),
     ],
 )

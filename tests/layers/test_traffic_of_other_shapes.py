@@ -1,0 +1,126 @@
+"""What copies a layer can spare depends on its shapes: images that are no square, one or several, chunks of a prefill.
+
+The other files compare squares, which is what this model's preprocessing makes.
+"""
+
+import pytest
+
+from dsocr_cost.layers import (
+    Block,
+    CLIPVisionEmbeddings,
+    DeepseekV2DecoderLayer,
+    ImageEncoderViT,
+    LlamaAttention,
+    NoTPAttention,
+)
+from pytest_dsocr import Case
+
+TRAFFIC = ("cuda_flops", "io_bytes", "launches")
+
+
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case("whole windows", batch=1, height=28, width=28),
+        Case("two of whole windows", batch=2, height=28, width=28),
+        Case("rows end early", batch=1, height=28, width=20),
+        Case("rows are left out", batch=1, height=20, width=28),
+        Case("rows are left out of two", batch=2, height=20, width=28),
+        Case("one window across", batch=2, height=40, width=14),
+    ],
+    ids=str,
+)
+def test_windowed_block(dsocr, case):
+    """What is cut off after the windows is a copy where it leaves gaps; one window across needs no reordering."""
+    dsocr.compare_all(Block.from_config(dsocr.config.sam, windowed=True), case, metrics=TRAFFIC)
+
+
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case("global, as wide as trained", batch=1, height=40, width=64),
+        Case("global, as high as trained", batch=2, height=64, width=40),
+    ],
+    ids=str,
+)
+def test_global_block(dsocr, case):
+    """Rows and columns have tables of their own."""
+    dsocr.compare_all(Block.from_config(dsocr.config.sam, windowed=False), case, metrics=TRAFFIC)
+
+
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case("as wide as trained", batch=1, height=640, width=1024),
+        Case("as high as trained", batch=1, height=1024, width=640),
+    ],
+    ids=str,
+)
+def test_image_encoder(dsocr, case):
+    """Positions are stretched unless both sides are those of the trained grid."""
+    dsocr.compare_all(ImageEncoderViT.from_config(dsocr.config.sam), case, metrics=TRAFFIC)
+
+
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case("features, as many as trained", batch=2, height=8, width=32),
+        Case("features, as high as trained", batch=1, height=16, width=10),
+    ],
+    ids=str,
+)
+def test_embeddings_of_sam_features(dsocr, case):
+    """Over features, positions are looked up wherever there are as many as trained."""
+    dsocr.compare_all(CLIPVisionEmbeddings(dsocr.config.clip), case, metrics=TRAFFIC)
+
+
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case("pixels, as many patches as trained", batch=1, height=112, width=448),
+        Case("pixels, as wide as trained", batch=2, height=112, width=224),
+    ],
+    ids=str,
+)
+def test_embeddings_of_pixels(dsocr, case):
+    """Over pixels, the image has to be a square as well."""
+    dsocr.compare_all(CLIPVisionEmbeddings(dsocr.config.clip, "conv"), case, metrics=TRAFFIC)
+
+
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.parametrize("case", [Case("two tokens", batch=3, tokens=2)], ids=str)
+def test_attention_over_two_tokens(dsocr, case):
+    dsocr.compare_all(NoTPAttention.from_config(dsocr.config.clip), case, metrics=TRAFFIC)
+
+
+CHUNKS = [
+    Case("chunk of 256 after 657", batch=1, q_len=256, kv_len=913),
+    Case("chunk of 2 after 1", batch=1, q_len=2, kv_len=3),
+]
+
+
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.parametrize("case", CHUNKS, ids=str)
+def test_llama_attention_of_a_chunk(dsocr, case):
+    """sdpa: a mask of bools becomes one of numbers, under which heads share no keys. flash: neither."""
+    dsocr.compare_all(LlamaAttention.from_config(dsocr.config.decoder), case, metrics=TRAFFIC)
+
+
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.parametrize("case", CHUNKS, ids=str)
+def test_decoder_layer_of_a_chunk(dsocr, case):
+    """3 launches more than a prefill under sdpa."""
+    dsocr.compare_all(DeepseekV2DecoderLayer(dsocr.config.decoder, 1), case, metrics=TRAFFIC)
