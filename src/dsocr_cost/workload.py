@@ -31,8 +31,8 @@ MIN_CROPS, MAX_CROPS = 2, 9
 UNCUT = 640
 """Pixels a side up to which an image is one view."""
 
-MAX_SIDE = 102
-"""Crops along one side of a grid given by hand: the most that a JPEG, of up to 65,535 pixels, fills with 640 each."""
+MAX_SIDE = 999
+"""Crops along one side of a grid given by hand: the published grids go to 1x331."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ def test_counts_that_leave_int64_say_which_options_to_lower(run):
 
 
 def test_a_sweep_without_matplotlib_says_what_to_install(run, monkeypatch, tmp_path):
-    monkeypatch.setattr("pytest_dsocr.cli.sweep.find_spec", lambda name: None)
+    monkeypatch.setattr("pytest_dsocr.cli.outputs.find_spec", lambda name: None)
     result = run("sweep", "--grids", "model", "--plots", tmp_path)
     assert result.exit_code == 2
     assert result.stderr == 'Error: --plots: needs matplotlib: pip install "pytest-dsocr[plots]"\n'

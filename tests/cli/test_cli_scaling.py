@@ -177,7 +177,9 @@ def test_contexts_that_no_prompt_has_name_the_option(run, fake, before, bad):
         pytest.param(["--context", 24, "--batch", 0], "'--batch': got '0'", id="no sequence"),
         pytest.param([], "'--context'", id="no context"),
         pytest.param(["--context", 24, "--dtype", "float16"], "torch's grouped matmul", id="a dtype that meta lacks"),
-        pytest.param(["--context", 10**14], f"--context: got {10**14}, which torch cannot run", id="beyond torch"),
+        pytest.param(["--context", 10**14], "lower --context", id="counts beyond int64"),
+        pytest.param(["--context", 9, "--batch", 2**62], "lower --context, --batch", id="a batch beyond int64"),
+        pytest.param(["--context", 9, "--plots", "/dev/null/x"], "--plots: /dev/null/x", id="plots that cannot be"),
     ],
 )
 def test_what_cannot_be_run_is_exit_2_in_one_line(run, arguments, message):

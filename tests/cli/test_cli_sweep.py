@@ -126,3 +126,24 @@ def test_plots_are_drawn_from_the_points_into_a_new_folder(run, monkeypatch, tmp
     assert result.exit_code == 0
     assert drawn == [(grid_points([Grid(2, 3)]), tmp_path / "new" / "figures")]
     assert (tmp_path / "new" / "figures").is_dir()
+
+
+def test_two_outputs_into_one_file_are_refused(run, tmp_path):
+    result = run("sweep", "--grids", "2x3", "--csv", tmp_path / "out", "--json", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "--json: got" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "drawn"),
+    [
+        pytest.param(("--grids", "2x3"), True, id="a published grid, as it was measured"),
+        pytest.param(("--grids", "2x3", "--batch", "2"), False, id="another batch"),
+        pytest.param(("--grids", "9x9"), False, id="a grid that was not measured"),
+        pytest.param(("--context", "256"), False, id="no image"),
+    ],
+)
+def test_what_was_measured_is_drawn_beside_the_prediction(run, tmp_path, arguments, drawn):
+    assert run("sweep", *arguments, "--plots", tmp_path).exit_code == 0
+    assert (tmp_path / "predicted_and_measured.png").exists() is drawn

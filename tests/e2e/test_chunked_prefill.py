@@ -30,6 +30,16 @@ def test_layer(dsocr, case):
 
 
 @pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.memory
+@pytest.mark.parametrize("case", CHUNKS, ids=str)
+def test_decoder_bytes(dsocr, case):
+    """Under sdpa a chunk needs a mask, which neither a prefill nor a decode step has."""
+    metrics = ("cuda_flops", "io_bytes", "launches", "kv_cache_bytes")
+    dsocr.compare_all(Decoder(dsocr.config.decoder), case, metrics=metrics)
+
+
+@pytest.mark.flops
 @pytest.mark.parametrize("case", CHUNKS, ids=str)
 def test_attention(dsocr, case):
     """4 linears 2 * 256 * 1280**2 each, and 4 * 10 * 128 * 256 * 913."""

@@ -31,6 +31,7 @@ from pytest_dsocr.reference.transformers import TransformersReference
 UNCHANGED = "none"
 FLAGS = {"several", "differ", "either", "touched"}
 NUMBERS = {"Count", "int", "Any"}  # annotations of arguments that are factors
+IGNORED = ["--ignore-glob=*_on_cpu.py", "--ignore-glob=*_published.py"]  # what is slow, and what names no term
 MOVED = {"elements", "bytes", "item_bytes"}  # of a Tensor
 
 
@@ -147,7 +148,7 @@ def failures(mutants: Iterable[Mutant], *arguments: str) -> dict[str, str]:
     loop, out = Loop(mutants), io.StringIO()
     options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", "ignore:Module already imported"]
     with contextlib.redirect_stdout(out):
-        pytest.main([*arguments, *options, "--ignore-glob=*_on_cpu.py"], plugins=[loop])
+        pytest.main([*arguments, *options, *IGNORED], plugins=[loop])
     assert loop.failures, out.getvalue()
     return loop.failures
 

@@ -32,7 +32,7 @@ KINDS_OF = {
     "bytes": EVERY_KIND,
     "_bytes": ("pointwise", "reduction", "copy"),
     "_matmul": ("linear", "grouped_linear", "bmm", "conv2d"),
-    "fused_attention": ("attention",),
+    "fused_attention": ("attention", "bmm"),
     "cast": ("copy",),
     "softmax": ("reduction", "copy"),
     "layer_norm": ("reduction",),
@@ -52,8 +52,8 @@ def points_at(function: str, output: str) -> bool:
     if function.endswith("_params") and "parameters: fail" in output:
         return "what was counted:" in output
     kinds = KINDS_OF.get(function, EVERY_KIND if function.endswith("_params") else (function,))
-    marked = [line for line in output.splitlines() if " != " in line]
-    sizes_differ = function == "_matmul" and "Matmul(" in output
+    marked = [line for line in output.splitlines() if re.search(r" !=( |$)", line)]
+    sizes_differ = function in ("_matmul", "bmm") and "Matmul(" in output
     return sizes_differ or any(re.search(rf"\b{kind}\b", line) for line in marked for kind in kinds)
 
 

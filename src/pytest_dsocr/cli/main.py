@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -82,10 +81,6 @@ class LazyGroup(click.Group):
         except DsocrError as error:
             command = self.get_command(ctx, ctx.invoked_subcommand or "")
             raise CommandError(printable(_with_option(str(error), command.params if command else ()))) from error
-        except OSError as error:
-            if error.errno == errno.EPIPE:
-                raise
-            raise CommandError(f"output: cannot be written: {error.strerror or error}") from error
         except KeyboardInterrupt:
             raise click.exceptions.Exit(130) from None
 
@@ -112,8 +107,11 @@ def dsocr() -> None:
 
 
 def main() -> None:
-    """Run the command that was asked for; exit 2 on what it cannot take, 130 when it is interrupted."""
+    """Run the command that was asked for; exit 2 on what it cannot take or write, 130 when it is interrupted."""
     try:
         dsocr(prog_name="dsocr")
+    except OSError as error:  # click has answered a broken pipe by itself
+        sys.stderr.write(f"Error: output: cannot be written: {error.strerror or error}\n")
+        sys.exit(CommandError.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -11,15 +11,17 @@ from typing import Any
 import click
 
 from dsocr_cost.execution import ATTENTIONS, DTYPES, IMPLEMENTATIONS
+from dsocr_cost.sweep import evaluate
 
-from ..errors import OptionError
 from ..measure.scaling import measure_runs
 from ..reference.transformers import TransformersReference
 from ..report.scaling import compare_documents, scaling_markdown
-from ..results import check_writable, write_text_atomically
+from ..results import write_text_atomically
 from ..scaling import Plan, analytic_document, as_run, flops_by_stage, measured_document
+from ..sweep_points import COUNTS, STAGES
 from .many import many_values
-from .options import config_of, execution_of, warn_of_long_contexts
+from .options import config_of, execution_of, require_int64, warn_of_long_contexts
+from .outputs import check_file, check_plots, make_folder
 from .types import CONTEXTS, Whole
 
 __all__ = ["scaling"]
@@ -72,7 +74,7 @@ Exit code: 0 when all FLOPs are equal, 1 when some are not,
     type=click.Choice(IMPLEMENTATIONS),
     default="transformers",
     show_default=True,
-    help="Whose code is predicted; transformers' is what is measured.",
+    help="Whose code is predicted; transformers' is what is measured, so the vendor's differs by its rotary table.",
 )
 @click.option("--attention", type=click.Choice(ATTENTIONS), default="sdpa", show_default=True, help="Attention.")
 @click.option("--dtype", type=click.Choice(DTYPES), default="bfloat16", show_default=True, help="Type of all tensors.")
@@ -108,9 +110,12 @@ def scaling(
     )
     warn_of_long_contexts(max(plan.contexts) + plan.decode_steps, plan.config)
     files = {name: output / name for name in ("analytic_scaling.json", "measured_scaling.json", "scaling.md")}
-    _make_folder(output)
+    _refuse_beyond_int64(plan)
+    make_folder("output", output)
     for path in files.values():
-        check_writable(path)
+        check_file("output", path)
+    if plots is not None:
+        check_plots(plots)
 
     measured = measure_runs(plan, TransformersReference(), device)
     plan = as_run(plan, measured)
@@ -128,12 +133,18 @@ def scaling(
         ctx.exit(DIFFERENT)
 
 
-def _make_folder(output: Path) -> None:
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        msg = f"output: {output}: cannot be made: {error.strerror or error}"
-        raise OptionError(msg) from error
+def _refuse_beyond_int64(plan: Plan) -> None:
+    """Refuse sizes whose counts leave int64: torch, too, counts in that."""
+    largest = evaluate(
+        text_tokens=max(plan.contexts),
+        decode_steps=plan.decode_steps,
+        batch=plan.batch,
+        mode=None,
+        config=plan.config,
+        execution=plan.execution,
+    )
+    counts = ((f"{count} of {stage}", getattr(getattr(largest, stage), count)) for stage in STAGES for count in COUNTS)
+    require_int64(counts, "context", "decode_steps", "batch", "config")
 
 
 def _json(document: dict[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +12,8 @@ from dsocr_cost.errors import SizeError
 from dsocr_cost.sweep import evaluate
 from dsocr_cost.workload import MODES, Workload
 
-from ..errors import OptionError, ResultsError
-from ..results import check_writable, write_text_atomically
+from ..errors import OptionError
+from ..results import write_text_atomically
 from ..sweep_points import COUNTS, STAGES, context_points, grid_points
 from .many import many_values
 from .options import (
@@ -25,6 +24,7 @@ from .options import (
     warn_of_long_contexts,
     workload_options,
 )
+from .outputs import check_file, check_plots
 from .sweep_text import csv_text, json_text, table_text
 from .types import CONTEXTS, GRIDS
 
@@ -90,8 +90,6 @@ def sweep(
     config = config_of(options["config"])
     points = _points(chosen, contexts, config, options)
     _warn(points, config)
-    if plots is not None:
-        _make_folder(plots)
     if csv is not None:
         write_text_atomically(csv, csv_text(points))
     if json is not None:
@@ -99,9 +97,23 @@ def sweep(
         write_text_atomically(json, json_text(points, mode, execution_of(options)))
     click.echo(table_text(points, images=bool(chosen)))
     if plots is not None:
-        from ..report.plots import sweep_plots
+        _draw(points, plots, measured=options if grids else None)
 
-        sweep_plots(points, plots)
+
+def _draw(points: Sequence[SweepPoint], plots: Path, measured: dict[str, Any] | None) -> None:
+    """Draw the points, and beside them what was measured: the published grids, for the published workload."""
+    from ..published.grids import DECODE_STEPS, TEXT_TOKENS
+    from ..published.measured import read_measured
+    from ..report.plots import predicted_and_measured, sweep_plots
+
+    sweep_plots(points, plots)
+    workload = {"mode": "gundam", "text_tokens": TEXT_TOKENS, "decode_steps": DECODE_STEPS, "batch": 1}
+    workload |= {"implementation": "transformers", "config": None}
+    if measured is None or any(measured[name] != value for name, value in workload.items()):
+        return
+    counts = {str(one): {"vision": one.vision, "prefill": one.prefill, "decode": one.decode} for one in read_measured()}
+    if any(point.label in counts for point in points):
+        predicted_and_measured(points, counts, plots)
 
 
 def _require_one(grids: tuple[object, ...], context: tuple[object, ...]) -> None:
@@ -151,20 +163,10 @@ def _warn(points: Sequence[SweepPoint], config: DeepseekOCRConfig) -> None:
 def _check_outputs(csv: Path | None, json: Path | None, plots: Path | None) -> None:
     """Refuse, before anything is priced, what could not be written after it."""
     for name, path in (("csv", csv), ("json", json)):
-        try:
-            if path is not None:
-                check_writable(path)
-        except ResultsError as error:
-            msg = f"{name}: {error}"
-            raise OptionError(msg) from error
-    if plots is not None and find_spec("matplotlib") is None:
-        msg = 'plots: needs matplotlib: pip install "pytest-dsocr[plots]"'
+        if path is not None:
+            check_file(name, path)
+    if csv is not None and json is not None and csv.resolve() == json.resolve():
+        msg = f"json: got {json}, which is the file of --csv; allowed is another one"
         raise OptionError(msg)
-
-
-def _make_folder(plots: Path) -> None:
-    try:
-        plots.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        msg = f"plots: {plots}: cannot be written: {error.strerror or error}"
-        raise OptionError(msg) from error
+    if plots is not None:
+        check_plots(plots)

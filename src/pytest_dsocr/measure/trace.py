@@ -128,8 +128,8 @@ def _attend(
     enable_gqa: bool = False,
 ) -> torch.Tensor:
     if attn_mask is not None and attn_mask.dtype == torch.bool:
-        numbers = [torch.scalar_tensor(one, dtype=query.dtype, device=query.device) for one in (0.0, -torch.inf)]
-        attn_mask = torch.where(attn_mask, *numbers)
+        seen, unseen = (torch.scalar_tensor(one, dtype=query.dtype, device=query.device) for one in (0.0, -torch.inf))
+        attn_mask = torch.where(attn_mask, seen, unseen)
     attend: Any = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu  # noqa: SLF001 - it has no public name
     return attend(query, key, value, dropout_p, is_causal, attn_mask=attn_mask, scale=scale)[0]  # type: ignore[no-any-return]
 
