@@ -107,6 +107,7 @@ def test_attention_over_two_tokens(dsocr, case):
 CHUNKS = [
     Case("chunk of 256 after 657", batch=1, q_len=256, kv_len=913),
     Case("chunk of 2 after 1", batch=1, q_len=2, kv_len=3),
+    Case("three chunks of 37 after 20", batch=3, q_len=37, kv_len=57),
 ]
 
 

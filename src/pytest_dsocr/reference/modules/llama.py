@@ -75,16 +75,16 @@ def rotary_table(layer: layers.LlamaAttention, sizes: Sizes, shop: Workshop) -> 
 def causal_mask(sizes: Sizes, shop: Workshop) -> torch.Tensor | None:
     """Make the mask that a whole model hands to its layers.
 
-    For ``eager`` [batch, 1, q_len, kv_len], what is added to the scores. For ``sdpa`` [q_len, kv_len], what a query may
-    see, and only where several new positions follow cached ones: without a mask, its first query stands at the first
-    key, which is so in a prefill; and one query sees every key.
+    [batch, 1, q_len, kv_len]: for ``eager`` what is added to the scores; for ``sdpa`` what a query may see, and only
+    where several new positions follow cached ones: without a mask, its first query stands at the first key, which is so
+    in a prefill; and one query sees every key.
     """
     q_len, kv_len = sizes["q_len"], sizes["kv_len"]
     if shop.attention == "flash" or (shop.attention == "sdpa" and q_len in (1, kv_len)):
         return None
     visible = torch.ones(q_len, kv_len, device=shop.device, dtype=torch.bool).tril(diagonal=kv_len - q_len)
     if shop.attention == "sdpa":
-        return visible
+        return visible.expand(sizes["batch"], 1, -1, -1)
     scores = torch.zeros(sizes["batch"], 1, q_len, kv_len, device=shop.device, dtype=shop.torch_dtype)
     return scores.masked_fill(visible.logical_not(), torch.finfo(shop.torch_dtype).min)
 
