@@ -1,6 +1,7 @@
 """The installed command as its own process: what it imports, how it ends."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ try:
 finally:
     print([name for name in {SLOW} if name in sys.modules], file=sys.stderr)
 """
+INSTALLED = Path(sys.executable).with_name("dsocr")
 DSOCR = (sys.executable, "-W", "error", "-c", "from pytest_dsocr.cli.main import main; main()")
 
 
@@ -40,7 +42,7 @@ def test_nothing_slow_is_imported(arguments):
 
 
 def test_the_installed_command_prints_json():
-    result = dsocr("cost", "--grid", "2x3", "--json", command=(shutil.which("dsocr") or "dsocr",))
+    result = dsocr("cost", "--grid", "2x3", "--json", command=(str(INSTALLED),))
     assert result.returncode == 0
     assert not result.stderr
     assert json.loads(result.stdout)["stages"]["total"]["tensor_flops"] == 4_676_458_385_408
@@ -97,5 +99,7 @@ def test_bash_takes_the_script_and_completes_an_option():
         pytest.skip("there is no bash")
     script = dsocr("completion", "bash").stdout
     asked = 'COMP_WORDS=(dsocr cost --im); COMP_CWORD=2; _dsocr_completion dsocr; printf "%s\\n" "${COMPREPLY[@]}"'
-    result = subprocess.run([bash, "-c", f"{script}\n{asked}"], capture_output=True, text=True, check=True)
+    path = {**os.environ, "PATH": f"{INSTALLED.parent}{os.pathsep}{os.environ['PATH']}"}
+    command = [bash, "-c", f"{script}\n{asked}"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, env=path)
     assert result.stdout.split() == ["--image", "--implementation"]

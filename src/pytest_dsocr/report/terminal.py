@@ -127,7 +127,7 @@ def _coloured(table: Sequence[str], rows: Sequence[Row]) -> list[Line]:
 
 
 def _folded(rows: Sequence[Row], labels: Mapping[str, str], width: int) -> list[Line]:
-    """Count the passes by layer and metric: a table where it fits, else a line for each of both."""
+    """Count the passes by layer and metric where that fits, else by layer."""
     counts = Counter((row.layer, labels.get(row.metric, row.metric)) for row in rows)
     metrics = list(dict.fromkeys(metric for _, metric in counts))
     body = [
@@ -138,8 +138,10 @@ def _folded(rows: Sequence[Row], labels: Mapping[str, str], width: int) -> list[
     alignment = _align("l" + "r" * len(metrics))
     table = tabulate([*heading, *body], tablefmt="plain", colalign=alignment, disable_numparse=True).splitlines()
     if max(map(len, table)) > width:
-        cells = [[printable(layer), metric, f"{count} cases pass"] for (layer, metric), count in counts.items()]
-        table, heading = tabulate(cells, ["layer", "metric", "verdict"]).splitlines(), [[], []]
+        totals_by_layer = Counter(row.layer for row in rows)
+        body = [[printable(layer), str(count)] for layer, count in totals_by_layer.items()]
+        heading = [["cases that pass, of all metrics", ""]]
+        table = tabulate([*heading, *body], tablefmt="plain", colalign=_align("lr"), disable_numparse=True).splitlines()
     return [Line(text.rstrip(), bold=index < len(heading)) for index, text in enumerate(table)]
 
 

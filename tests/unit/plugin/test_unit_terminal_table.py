@@ -139,12 +139,11 @@ def test_more_passes_fold_to_a_line_for_each_layer(make_row):
     ]
 
 
-def test_on_a_terminal_too_narrow_for_that_they_fold_to_a_line_for_each_layer_and_metric(make_row):
-    body = [text.split() for text in texts(folding(make_row), width=30) if "cases pass" in text]
-    assert body == [
-        ["vision.Attention", "tensor", "FLOPs", str(FOLD_ABOVE), "cases", "pass"],
-        ["vision.Attention", "parameters", "1", "cases", "pass"],
-        ["decoder.LMHead", "tensor", "FLOPs", "1", "cases", "pass"],
+def test_on_a_terminal_too_narrow_for_that_they_are_counted_by_layer(make_row):
+    assert [text.split() for text in texts(folding(make_row), width=30)[:3]] == [
+        ["cases", "that", "pass,", "of", "all", "metrics"],
+        ["vision.Attention", str(FOLD_ABOVE + 1)],
+        ["decoder.LMHead", "1"],
     ]
 
 
