@@ -75,6 +75,15 @@ def _predict_params(layer: Any, case: Case, execution: Execution) -> Prediction:
     return Prediction(layer.params if hasattr(layer, "params") else layer(**case.sizes))
 
 
+def _of(layer: Any, method: str, metric: str) -> Any:
+    """Find what predicts a metric on a layer; None for a plain callable, which is asked itself."""
+    own = getattr(layer, method, None)
+    if own is None and hasattr(layer, "ops"):
+        msg = f"it predicts no {metric}: give a figure or a function of the sizes"
+        raise TypeError(msg)
+    return own
+
+
 def _predict_weight_bytes(layer: Any, case: Case, execution: Execution) -> Prediction:
     """Price each parameter at its dtype; a plain callable or a figure is taken as it is."""
     params = _predict_params(layer, case, execution).value
@@ -85,7 +94,7 @@ def _predict_kv_cache_bytes(layer: Any, case: Case, execution: Execution) -> Pre
     """Ask a layer with a cache for it; a plain callable or a figure is taken as it is."""
     if isinstance(layer, int | float):
         return Prediction(layer)
-    own = getattr(layer, "kv_cache_bytes", None)
+    own = _of(layer, "kv_cache_bytes", "kv_cache_bytes")
     return Prediction(own(**case.sizes, execution=execution) if own else layer(**case.sizes))
 
 
@@ -93,7 +102,7 @@ def _predict_activation_bytes(layer: Any, case: Case, execution: Execution) -> P
     """Take the largest of a layer's moments; a plain callable or a figure is taken as it is."""
     if isinstance(layer, int | float):
         return Prediction(layer)
-    own = getattr(layer, "moments", None)
+    own = _of(layer, "moments", "activation_bytes")
     most: Any = activation_bytes(own(**case.sizes, execution=execution)) if own else layer(**case.sizes)
     return Prediction(most)
 

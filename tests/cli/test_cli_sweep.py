@@ -115,7 +115,7 @@ def test_points_beyond_the_model_are_one_warning(run):
     result = run("sweep", "--context", "8000", "8092", "8093", "9000")
     assert result.exit_code == 0
     (line,) = result.stderr.splitlines()
-    assert line.startswith("warning: in 2 of 4 points context and decode steps take 9,100 positions")
+    assert line.startswith("warning: in 2 of 4 points, at most: context and decode steps take 9,100 positions")
 
 
 def test_plots_are_drawn_from_the_points_into_a_new_folder(run, monkeypatch, tmp_path):

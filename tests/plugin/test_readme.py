@@ -23,10 +23,10 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_examples_for_ones_own_tests_pass(pytester):
-    first, second, *_ = blocks("python")
-    pytester.makepyfile(first + second)
-    result = pytester.runpytest_subprocess("--dsocr-require", "flops")
-    result.assert_outcomes(passed=2)
+    first, second, third, *_ = blocks("python")
+    pytester.makepyfile(first + second + third)
+    result = pytester.runpytest_subprocess("--dsocr-require", "flops,traffic,memory", "--dsocr-grids", "1x2,2x3")
+    result.assert_outcomes(passed=5)
 
 
 def test_the_example_of_the_cost_model_runs(capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,9 +96,13 @@ def sweep(
     if json is not None:
         mode = options["mode"] if grids else None
         write_text_atomically(json, json_text(points, mode, execution_of(options)))
-    click.echo(table_text(points, images=bool(chosen)))
+    table, left_out = table_text(points, images=bool(chosen))
+    click.echo(table)
     if plots is not None:
         _draw(points, plots, measured=options if grids else None)
+    if sys.stdout.isatty():
+        for line in filter(None, (left_out, *(path and f"wrote {path}" for path in (csv, json, plots)))):
+            click.echo(line, err=True)
 
 
 def _draw(points: Sequence[SweepPoint], plots: Path, measured: dict[str, Any] | None) -> None:
@@ -157,7 +162,7 @@ def _largest(
 def _warn(points: Sequence[SweepPoint], config: DeepseekOCRConfig) -> None:
     positions = [point.context + point.decode_steps for point in points]
     beyond = sum(one > config.decoder.max_position_embeddings for one in positions)
-    warn_of_long_contexts(max(positions), config, points=f"in {beyond} of {len(points)} points ")
+    warn_of_long_contexts(max(positions), config, points=f"in {beyond} of {len(points)} points, at most: ")
 
 
 def _check_outputs(csv: Path | None, json: Path | None, plots: Path | None) -> None:

@@ -30,14 +30,17 @@ SIZES = ("image_tokens", "context", "text_tokens", "decode_steps", "batch")
 
 WHERE_THERE_IS_ROOM = (
     ("I/O\nGB", "io_bytes", gigabytes),
-    ("active\nGB", "activation_bytes", gigabytes),
+    ("peak\nGB", "activation_bytes", gigabytes),
     ("CUDA\nTFLOP", "cuda_flops", tera_flops),
 )
 """Further columns, of the total, in the order in which they are left out last."""
 
 
-def table_text(points: Sequence[SweepPoint], *, images: bool) -> str:
-    """Write a line a point, as wide as the terminal; the label of a point without an image is its context."""
+def table_text(points: Sequence[SweepPoint], *, images: bool) -> tuple[str, str]:
+    """Write a line a point, as wide as the terminal, and say what is left out for that.
+
+    The label of a point without an image is its context.
+    """
     positions = [
         ("image\ntokens", [f"{point.image_tokens}" for point in points]),
         ("with\ntext", [f"{point.context}" for point in points]),
@@ -60,8 +63,13 @@ def table_text(points: Sequence[SweepPoint], *, images: bool) -> str:
     for fitting in range(len(further), 0, -1):
         table = _table([*columns, *further[:fitting]])
         if max(map(len, table.splitlines())) <= width:
-            return table
-    return _table(columns)
+            return table, _left_out(further[fitting:])
+    return _table(columns), _left_out(further)
+
+
+def _left_out(columns: Sequence[tuple[str, list[str]]]) -> str:
+    names = ", ".join(head.partition("\n")[0] for head, _ in columns)
+    return f"left out for the width: {names} (a wider terminal, --csv and --json have them)" if names else ""
 
 
 def csv_text(points: Sequence[SweepPoint]) -> str:
