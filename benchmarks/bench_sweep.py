@@ -68,7 +68,8 @@ def seconds(benchmark: BenchmarkFixture, points: int) -> float:
 @pytest.mark.benchmark(group=GROUP)
 def test_a_million_points_at_once(benchmark: BenchmarkFixture, seconds_a_point: dict[str, float]) -> None:
     """One evaluation of 1,000,000 points."""
-    benchmark.pedantic(at_once, rounds=ROUNDS, warmup_rounds=1)
+    stages = benchmark.pedantic(at_once, rounds=ROUNDS, warmup_rounds=1)
+    assert stages.total.tensor_flops.shape == HIGH.shape
     seconds_a_point["at once"] = seconds(benchmark, HIGH.size)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .errors import SizeError
 from .execution import ITEM_BYTES, DtypeName
+from .int64 import refuse_beyond_int64
 from .sizes import as_count
 
 if TYPE_CHECKING:
@@ -49,16 +50,9 @@ class SyntheticKVCache:
         elements = 2 * self.config.num_hidden_layers * self.config.num_key_value_heads * self.config.head_dim
         token = elements * ITEM_BYTES[self.dtype]
         if hasattr(self.batch, "dtype") or hasattr(self.length, "dtype"):
-            _refuse_overflow(1.0 * self.batch * self.length * token)
+            refuse_beyond_int64("kv_cache_bytes", 1.0 * self.batch * self.length * token)
         return self.batch * self.length * token
 
     def extended(self, positions: Count = 1) -> SyntheticKVCache:
         """Return the cache after ``positions`` more of each sequence."""
         return replace(self, length=self.length + as_count("positions", positions))
-
-
-def _refuse_overflow(estimate: Any) -> None:
-    largest = estimate.max(initial=0)
-    if largest >= 2.0**63 * (1 - 2.0**-40):  # by floats, which are off by less
-        msg = f"kv_cache_bytes: {largest:.3g} does not fit into int64; price such sizes one by one, as Python ints"
-        raise SizeError(msg)

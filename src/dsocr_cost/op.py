@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from .errors import SizeError
+from .int64 import refuse_beyond_int64
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -61,7 +61,7 @@ class Op:
         """Refuse arrays whose product left int64: it wraps in silence."""
         if self.matmul is not None and hasattr(self.tensor_flops, "dtype"):
             batch, m, n, k = self.matmul
-            _refuse_overflow(self.name, 2.0 * batch * m * n * k)
+            refuse_beyond_int64(self.name, 2.0 * batch * m * n * k)
 
     @property
     def io_bytes(self) -> Count:
@@ -93,14 +93,8 @@ class Cost:
 
 def _add(left: Any, right: Any) -> Any:
     if hasattr(left, "dtype") or hasattr(right, "dtype"):
-        _refuse_overflow("the sum", 1.0 * left + right)
+        refuse_beyond_int64("the sum", 1.0 * left + right)
     return left + right
-
-
-def _refuse_overflow(name: str, estimate: Any) -> None:
-    if (estimate >= 2.0**63).any():
-        msg = f"{name}: {estimate.max():.3g} does not fit into int64; price such sizes one by one, as Python ints"
-        raise SizeError(msg)
 
 
 def total(ops: Iterable[Op]) -> Cost:

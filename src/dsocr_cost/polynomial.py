@@ -6,7 +6,7 @@ import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from .errors import SizeError
+from .int64 import INT64_END, refuse_beyond_int64
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,9 +30,6 @@ class Mapped:
 Name: TypeAlias = "str | Mapped"
 Monomial: TypeAlias = tuple[tuple[Name, int], ...]
 """Names and their powers, in the order of their spelling; () is the constant."""
-
-_INT64 = 2**63
-_CERTAIN = 1 - 2.0**-40  # an estimate in floats is off by less
 
 
 def symbol(name: str) -> Any:
@@ -120,11 +117,9 @@ class Polynomial:
             SizeError: a point whose sum, of terms without their signs, leaves int64. Python ints have no such limit.
         """
         values = sizes if isinstance(sizes, Values) else Values(sizes)
-        if values.arrays and (not self._grows or self._bound(values.largest) >= _INT64):
-            largest = float(_largest(self._bound(values.in_floats)))  # the largest sizes need not stand together
-            if largest >= _INT64 * _CERTAIN:
-                msg = f"{what}: {largest:.3g} does not fit into int64; price such sizes one by one, as Python ints"
-                raise SizeError(msg)
+        if values.arrays and (not self._grows or self._bound(values.largest) >= INT64_END):
+            # the largest sizes need not stand together
+            refuse_beyond_int64(what, self._bound(values.in_floats))
         return _sum(self.terms, values)
 
     @property

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from .errors import SizeError
+from .int64 import INT64_END
 from .polynomial import Polynomial
 
 __all__ = ["as_count", "require_at_least"]
-
-_INT64 = 2**63
 
 
 def as_count(name: str, size: Any, least: int = 0) -> Any:
@@ -27,7 +26,7 @@ def as_count(name: str, size: Any, least: int = 0) -> Any:
         raise SizeError(msg)
     if not array:
         return size
-    if size.dtype == "uint64" and (size >= _INT64).any():
+    if size.dtype == "uint64" and (size >= INT64_END).any():
         msg = f"{name}: got {size}, allowed in an array is less than 2**63"
         raise SizeError(msg)
     return int(size) if size.ndim == 0 else size.astype("int64", copy=False)

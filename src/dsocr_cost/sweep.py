@@ -13,6 +13,7 @@ import numpy as np
 from .config import DeepseekOCRConfig
 from .errors import SizeError
 from .execution import Execution
+from .int64 import INT64_END
 from .kv_cache import SyntheticKVCache
 from .op import Cost
 from .polynomial import Largest, Polynomial, Values, symbol
@@ -112,7 +113,7 @@ def _over_steps(one_step: Any) -> Any:
 def _sum_of_steps(steps: Any) -> Any:
     # 1 + 2 + ... + n
     largest = int(np.max(steps, initial=0))
-    if not isinstance(steps, int) and largest * (largest + 1) >= 2**63:
+    if not isinstance(steps, int) and largest * (largest + 1) >= INT64_END:
         msg = f"decode_steps: got {largest}, allowed are at most 3,037,000,498 in an array"
         raise SizeError(msg)
     return steps * (steps + 1) // 2

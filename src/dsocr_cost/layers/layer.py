@@ -6,7 +6,7 @@ import functools
 import inspect
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Protocol, TypeVar, cast, runtime_checkable
 
-from ..errors import SizeError
+from ..int64 import refuse_beyond_int64
 from ..sizes import as_count
 
 if TYPE_CHECKING:
@@ -77,6 +77,4 @@ def _require_int64(ops: Callable[..., Iterator[Op]], layer: object, sizes: list[
     at_most = {name: largest(size) for name, size in named.items()}
     for op in ops(layer, *map(largest, sizes), **at_most):
         counts: tuple[Any, ...] = (op.tensor_flops, op.cuda_flops, op.io_bytes)
-        if max(counts) >= 2**63:
-            msg = f"{op.name}: {max(counts):.3g} does not fit into int64; price such sizes one by one, as Python ints"
-            raise SizeError(msg)
+        refuse_beyond_int64(op.name, max(counts))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dsocr_cost import Cost, Matmul, Op, SizeError, total
+from dsocr_cost.kernels import linear
 from dsocr_cost.op import under
 
 GEMM = Op("a", "linear", 6, 0, 10, 20, 30, matmul=Matmul(1, 1, 1, 3))
@@ -66,3 +67,10 @@ def test_under_names_the_module_and_changes_nothing_else():
 def test_an_op_is_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Op("a", "linear", 1).tensor_flops = 2
+
+
+def test_a_product_just_beyond_int64_is_refused_though_floats_round_it_below():
+    """2 * 44773650664343572 * 103 is 2**63 + 24; the middle factor takes 56 bits, of which a float keeps 53."""
+    assert 2 * 44773650664343572 * 103 == 2**63 + 24 > 2**63 > 2.0 * 44773650664343572 * 103
+    with pytest.raises(SizeError, match=r"^x: 9\.22e\+18 does not fit into int64"):
+        linear("x", 2, np.array([44773650664343572]), 1, 103)
