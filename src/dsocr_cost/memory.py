@@ -6,37 +6,22 @@ residual, and what the caller still holds. Weights and the KV cache stand apart.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .execution import FP32_BYTES, INT32_BYTES, INT64_BYTES
 from .kernels import several
-from .polynomial import largest
+from .moment import Moment
 from .workload import feature_side
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from .config import DecoderConfig, DeepseekOCRConfig
     from .execution import Execution
     from .op import Count
     from .workload import View
 
-__all__ = ["Moment", "activation_bytes", "decoder_moments", "vision_moments"]
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """The kernel that runs, by its name in the stage's ops, and the bytes alive once it has written its output."""
-
-    op: str
-    bytes: Count
-
-
-def activation_bytes(moments: Iterable[Moment]) -> Count:
-    """Take the largest moment, point by point; nothing where there is none."""
-    most: Count = largest(0, *(moment.bytes for moment in moments))
-    return most
+__all__ = ["decoder_moments", "vision_moments"]
 
 
 def vision_moments(config: DeepseekOCRConfig, batches: Sequence[View], execution: Execution) -> Iterator[Moment]:

@@ -22,7 +22,7 @@ from .layers import (
     VitModel,
 )
 from .layers.layer import sized
-from .memory import Moment, decoder_moments, vision_moments
+from .memory import decoder_moments, vision_moments
 from .op import under
 from .workload import Grid, Mode, feature_side, image_tokens, views
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .config import DecoderConfig, DeepseekOCRConfig
+    from .moment import Moment
     from .op import Count, Op
 
 __all__ = ["STAGES", "Decoder", "DeepseekOCR", "Vision"]

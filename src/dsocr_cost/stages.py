@@ -6,8 +6,8 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, NamedTuple
 
 from .execution import ITEM_BYTES, Execution
-from .memory import activation_bytes
 from .model import Decoder, Vision
+from .moment import activation_bytes
 from .op import Cost, total
 from .polynomial import largest
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .config import DeepseekOCRConfig
     from .kv_cache import SyntheticKVCache
-    from .memory import Moment
+    from .moment import Moment
     from .op import Count
     from .workload import Workload
 

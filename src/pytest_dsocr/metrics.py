@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dsocr_cost import Execution, Op, total
-from dsocr_cost.memory import activation_bytes
+from dsocr_cost.moment import activation_bytes, compulsory_bytes, live_bytes, peak_launch
 
 if TYPE_CHECKING:
     from .case import Case
@@ -24,6 +24,7 @@ FAMILIES: Mapping[str, str] = {
 """The metric families, each a marker; a metric belongs to one."""
 
 Figure: TypeAlias = int | float
+Predict: TypeAlias = "Callable[[Any, Case, Execution], Prediction]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,11 @@ class Metric:
     name: str
     label: str
     family: str
-    predict: Callable[[Any, Case, Execution], Prediction]
+    predict: Predict
     tolerance: float = 0.0
 
 
-def _sum_of(name: str) -> Callable[[Any, Case, Execution], Prediction]:
+def _sum_of(name: str) -> Predict:
     """Sum one figure of a layer's ops; a plain callable returns ops or, if it has nothing finer, the figure."""
 
     def predict(layer: Any, case: Case, execution: Execution) -> Prediction:
@@ -76,9 +77,9 @@ def _predict_params(layer: Any, case: Case, execution: Execution) -> Prediction:
 
 
 def _of(layer: Any, method: str, metric: str) -> Any:
-    """Find what predicts a metric on a layer; None for a plain callable, which is asked itself."""
+    """Find what predicts a metric on a layer."""
     own = getattr(layer, method, None)
-    if own is None and hasattr(layer, "ops"):
+    if own is None:
         msg = f"it predicts no {metric}: give a figure or a function of the sizes"
         raise TypeError(msg)
     return own
@@ -91,20 +92,52 @@ def _predict_weight_bytes(layer: Any, case: Case, execution: Execution) -> Predi
 
 
 def _predict_kv_cache_bytes(layer: Any, case: Case, execution: Execution) -> Prediction:
-    """Ask a layer with a cache for it; a plain callable or a figure is taken as it is."""
-    if isinstance(layer, int | float):
-        return Prediction(layer)
-    own = _of(layer, "kv_cache_bytes", "kv_cache_bytes")
-    return Prediction(own(**case.sizes, execution=execution) if own else layer(**case.sizes))
+    """Ask a layer with a cache for it."""
+    return Prediction(_of(layer, "kv_cache_bytes", "kv_cache_bytes")(**case.sizes, execution=execution))
 
 
 def _predict_activation_bytes(layer: Any, case: Case, execution: Execution) -> Prediction:
-    """Take the largest of a layer's moments; a plain callable or a figure is taken as it is."""
-    if isinstance(layer, int | float):
-        return Prediction(layer)
-    own = _of(layer, "moments", "activation_bytes")
-    most: Any = activation_bytes(own(**case.sizes, execution=execution)) if own else layer(**case.sizes)
+    """Take the largest of a layer's moments."""
+    most: Any = activation_bytes(_of(layer, "moments", "activation_bytes")(**case.sizes, execution=execution))
     return Prediction(most)
+
+
+def _predict_peak_launch(layer: Any, case: Case, execution: Execution) -> Prediction:
+    """Find the largest of a layer's moments among its ops."""
+    moments = _of(layer, "moments", "peak_launch")(**case.sizes, execution=execution)
+    number, op = peak_launch(moments, layer.ops(**case.sizes, execution=execution))
+    return Prediction(number, (op,))
+
+
+def _predict_allocated_bytes(layer: Any, case: Case, execution: Execution) -> Prediction:
+    """Add weights, KV cache and what is alive beside them."""
+    moments = _of(layer, "moments", "allocated_bytes")(**case.sizes, execution=execution)
+    weights = layer.params * execution.item_bytes
+    live: Any = live_bytes(moments, _cache(layer, case, execution))
+    return Prediction(weights + live)
+
+
+def _predict_compulsory_bytes(layer: Any, case: Case, execution: Execution) -> Prediction:
+    """Add what comes in, what goes out, the weights that are touched and the KV cache."""
+    boundary = _of(layer, "boundary", "compulsory_bytes")(**case.sizes, execution=execution)
+    ops = layer.ops(**case.sizes, execution=execution)
+    least: Any = compulsory_bytes(boundary, ops, _cache(layer, case, execution))
+    return Prediction(least)
+
+
+def _cache(layer: Any, case: Case, execution: Execution) -> Any:
+    return layer.kv_cache_bytes(**case.sizes, execution=execution) if hasattr(layer, "kv_cache_bytes") else 0
+
+
+def _or_given(predict: Predict) -> Predict:
+    """Take a figure as it is, and what a plain callable makes of the sizes."""
+
+    def predict_or_take(layer: Any, case: Case, execution: Execution) -> Prediction:
+        if isinstance(layer, int | float):
+            return Prediction(layer)
+        return predict(layer, case, execution) if hasattr(layer, "ops") else Prediction(layer(**case.sizes))
+
+    return predict_or_take
 
 
 METRICS: tuple[Metric, ...] = (
@@ -112,9 +145,12 @@ METRICS: tuple[Metric, ...] = (
     Metric("cuda_flops", "CUDA FLOPs", "flops", _sum_of("cuda_flops")),
     Metric("io_bytes", "I/O bytes", "traffic", _sum_of("io_bytes")),
     Metric("launches", "launches", "traffic", _sum_of("launches")),
+    Metric("compulsory_bytes", "compulsory bytes", "traffic", _or_given(_predict_compulsory_bytes)),
     Metric("params", "parameters", "params", _predict_params),
     Metric("weight_bytes", "weight bytes", "memory", _predict_weight_bytes),
-    Metric("kv_cache_bytes", "KV cache bytes", "memory", _predict_kv_cache_bytes),
-    Metric("activation_bytes", "activation bytes", "memory", _predict_activation_bytes),
+    Metric("kv_cache_bytes", "KV cache bytes", "memory", _or_given(_predict_kv_cache_bytes)),
+    Metric("activation_bytes", "activation bytes", "memory", _or_given(_predict_activation_bytes)),
+    Metric("peak_launch", "peak at launch", "memory", _or_given(_predict_peak_launch)),
+    Metric("allocated_bytes", "allocated bytes", "memory", _or_given(_predict_allocated_bytes)),
 )
 """The metrics that the plugin itself measures."""

@@ -83,14 +83,12 @@ def pytest_dsocr_flop_formulas() -> Mapping[str, Callable[..., int]]:
 def pytest_dsocr_measurers(flop_formulas: Mapping[str, Callable[..., int]]) -> Iterable[Measurer]:
     """Bring FLOPs, traffic, parameters and memory."""
     from .measure.flops import FlopMeasurer
-    from .measure.memory import ActivationMeasurer, KVCacheMeasurer, WeightMeasurer
-    from .measure.params import ParamMeasurer
-    from .measure.traffic import TraceMeasurer, Tracer
+    from .measure.params import ParameterMeasurer
+    from .measure.traced import TRACED, TraceMeasurer, Tracer
 
     tracer = Tracer()
-    traced = [TraceMeasurer(name, tracer) for name in ("cuda_flops", "io_bytes", "launches")]
-    held = (WeightMeasurer(), KVCacheMeasurer(), ActivationMeasurer())
-    return FlopMeasurer(flop_formulas), *traced, ParamMeasurer(), *held
+    counted = (ParameterMeasurer(name) for name in ("params", "weight_bytes"))
+    return FlopMeasurer(flop_formulas), *counted, *(TraceMeasurer(name, tracer) for name in TRACED)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

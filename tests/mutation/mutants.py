@@ -25,7 +25,7 @@ from _pytest.runner import runtestprotocol
 
 from dsocr_cost import kernels
 from pytest_dsocr.measure.flops import FlopMeasurer
-from pytest_dsocr.measure.traffic import TraceMeasurer
+from pytest_dsocr.measure.traced import TraceMeasurer
 from pytest_dsocr.reference.transformers import TransformersReference
 
 UNCHANGED = "none"

@@ -7,12 +7,13 @@ import inspect
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Protocol, TypeVar, cast, runtime_checkable
 
 from ..int64 import refuse_beyond_int64
+from ..moment import Boundary, Moment
 from ..sizes import as_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ..op import Op
+    from ..op import Count, Op
 
 __all__ = ["Layer", "layer_name", "sized"]
 
@@ -25,8 +26,9 @@ class Layer(Protocol):
     """A frozen value: its fields are what the module's ``__init__`` takes.
 
     ``ops`` takes the sizes that ``forward`` sees (ints, integer arrays that broadcast, symbols) and ``execution``, and
-    yields all kernels that ``forward`` launches, in their order. ``params`` counts the module's
-    parameters. ``group`` is its part of the model in names and tables.
+    yields all kernels that ``forward`` launches, in their order. ``params`` counts the module's parameters.
+    ``boundary`` takes the same and gives the bytes of inputs and outputs; ``moments`` lists the kernels at which most
+    may be alive. ``group`` is its part of the model in names and tables.
     """
 
     group: ClassVar[str]
@@ -61,20 +63,30 @@ def sized(ops: Callable[P, R]) -> Callable[P, R]:
         layer, *sizes = args
         counts = [as_count(name, size) for name, size in zip(names[1:], sizes, strict=False)]
         named = {name: one if name == "execution" else as_count(name, one) for name, one in kwargs.items()}
-        if ops.__name__ == "ops" and any(hasattr(size, "ndim") for size in (*counts, *named.values())):
+        if any(hasattr(size, "ndim") for size in (*counts, *named.values())):
             _require_int64(cast("Any", ops), layer, counts, named)
         return cast("Any", ops)(layer, *counts, *sizes[len(counts) :], **named)  # type: ignore[no-any-return]
 
     return checked
 
 
-def _require_int64(ops: Callable[..., Iterator[Op]], layer: object, sizes: list[Any], named: dict[str, Any]) -> None:
+def _require_int64(priced: Callable[..., Any], layer: object, sizes: list[Any], named: dict[str, Any]) -> None:
     """Price the largest sizes together as Python ints: what fits into int64 there does so at every point."""
 
     def largest(size: Any) -> Any:
         return int(size.max(initial=0)) if hasattr(size, "ndim") else size
 
     at_most = {name: largest(size) for name, size in named.items()}
-    for op in ops(layer, *map(largest, sizes), **at_most):
-        counts: tuple[Any, ...] = (op.tensor_flops, op.cuda_flops, op.io_bytes)
-        refuse_beyond_int64(op.name, max(counts))
+    made: Any = priced(layer, *map(largest, sizes), **at_most)
+    if isinstance(made, Boundary):
+        refuse_beyond_int64("inputs and outputs", made.inputs + made.outputs)
+    elif isinstance(made, int):
+        refuse_beyond_int64(priced.__name__, made)
+    else:
+        for one in made:
+            op_counts: Any = (one.bytes + one.cache_bytes,) if isinstance(one, Moment) else _counts(one)
+            refuse_beyond_int64(one.op if isinstance(one, Moment) else one.name, max(op_counts))
+
+
+def _counts(op: Op) -> tuple[Count, ...]:
+    return op.tensor_flops, op.cuda_flops, op.io_bytes

@@ -1,4 +1,4 @@
-"""Counts parameters of the real module."""
+"""Counts parameters of the real module, and their bytes."""
 
 from __future__ import annotations
 
@@ -6,22 +6,33 @@ from ..errors import MeasurementError
 from ..metrics import METRICS, Metric
 from .measurement import Call, Measurement, Subject
 
-__all__ = ["ParamMeasurer"]
+__all__ = ["ParameterMeasurer"]
 
 
-class ParamMeasurer:
-    """Sums the elements of ``module.named_parameters()``: shared ones once, buffers not."""
+class ParameterMeasurer:
+    """Sums ``module.named_parameters()``, shared ones once, buffers not: elements (``params``) or ``weight_bytes``."""
 
-    metric: Metric = next(metric for metric in METRICS if metric.name == "params")
+    def __init__(self, name: str) -> None:
+        self.metric: Metric = next(metric for metric in METRICS if metric.name == name)
 
     def measure(self, subject: Subject, *, device: str) -> Measurement:
-        """Count without a run."""
+        """Count without a run.
+
+        Raises:
+            MeasurementError: what is to be measured is no module.
+        """
         del device
         if not callable(getattr(subject.module, "named_parameters", None)):
-            msg = f"params: got {type(subject.module).__name__}, allowed is a torch.nn.Module"
+            msg = f"{self.metric.name}: got {type(subject.module).__name__}, allowed is a torch.nn.Module"
             raise MeasurementError(msg)
+        in_bytes = self.metric.name == "weight_bytes"
         calls = tuple(
-            Call("parameter", name, (tuple(parameter.shape),), parameter.numel())
+            Call(
+                "parameter",
+                name,
+                (tuple(parameter.shape),),
+                parameter.numel() * (parameter.element_size() if in_bytes else 1),
+            )
             for name, parameter in subject.module.named_parameters()
         )
         return Measurement(sum(call.count for call in calls), calls)

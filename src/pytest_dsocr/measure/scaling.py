@@ -17,9 +17,8 @@ from ..scaling import DecoderRun, Measured
 from .device import fingerprint, resolve_device
 from .flops import FlopMeasurer
 from .formulas import FORMULAS
-from .memory import ActivationMeasurer
-from .params import ParamMeasurer
-from .traffic import TraceMeasurer, Tracer
+from .params import ParameterMeasurer
+from .traced import TraceMeasurer, Tracer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +49,7 @@ def measure_runs(plan: Plan, reference: Reference, device: str) -> Measured:
     subject = reference.subject(
         Decoder(plan.config.decoder), case, device=device, dtype=execution.dtype, attention=execution.attention
     )
-    if ParamMeasurer().measure(subject, device=device).value == 0:
+    if ParameterMeasurer("params").measure(subject, device=device).value == 0:
         msg = f"reference {reference.name}: its decoder has no parameters"
         raise MeasurementError(msg)
     measurer = FlopMeasurer(FORMULAS)
@@ -129,15 +128,13 @@ def _count(subject: Subject, measurer: FlopMeasurer, prompt: _Prompt) -> int:
 
 
 def _trace(prompt: _Prompt) -> tuple[dict[str, int], ...]:
-    """Run the passes twice more, over a cache each: for what every kernel moves, and for what is alive."""
-    tracer, activations = Tracer(), ActivationMeasurer()
-    measurers = [TraceMeasurer(name, tracer) for name in ("cuda_flops", "io_bytes", "launches")]
-    traced = [
+    """Run the passes once more, over another cache, for what every kernel moves and what is alive."""
+    tracer = Tracer()
+    measurers = [TraceMeasurer(name, tracer) for name in ("cuda_flops", "io_bytes", "launches", "activation_bytes")]
+    return tuple(
         {one.metric.name: int(one.measure(subject, device=prompt.device).value) for one in measurers}
         for subject in prompt.passes()[1]
-    ]
-    alive = [int(activations.measure(subject, device=prompt.device).value) for subject in prompt.passes()[1]]
-    return tuple({**counts, "activation_bytes": peak} for counts, peak in zip(traced, alive, strict=True))
+    )
 
 
 def _kv_bytes(cache: Any) -> int:

@@ -1,107 +1,58 @@
-"""Sees every kernel that a run launches: the bytes that it moves, and the work that is no matrix work.
-
-What is counted of an op, and what not, is decision 5. Beyond torch's own account of an op (is it a view, what does it
-write, is it pointwise or a reduction) it needs to know three things: which ops look elements up, which only move
-bytes, and which combine elements without torch saying so.
-"""
+"""Sees every kernel that a run launches: what it moves and works out, and what is alive once it has run."""
 
 from __future__ import annotations
 
+import textwrap
+from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from torch.multiprocessing.reductions import StorageWeakRef
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.module_tracker import ModuleTracker
 
+from ..errors import MeasurementError, NotSupportedError
+from .alive import Alive, Peak
+from .launch import Launch, Touched, bytes_read, bytes_written, cuda_flops, is_launch, stored_bytes, tensors_of
 from .memo import MetaMemo
+from .unwritten import Unwritten
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["FusedOnMeta", "Launch", "Trace", "trace"]
+    from .measurement import Subject
 
-_ALLOCATIONS = {"empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided"}
-_LOOKUPS = {"index", "embedding", "gather", "index_select"}
-_WRITES_ONLY = {"copy_", "fill_", "zero_", "index_put_", "index_copy_", "scatter_"}
-_MOVES = {"clone", "_to_copy", "copy_", "cat", "constant_pad_nd", "index_put_", "fill_", "zero_", "where_"}
-_COMBINES = {"_softmax", "_safe_softmax", "native_layer_norm", "topk", "sort", "cumsum", "histc"}
-_COMPUTES = {"floor_divide", "upsample_linear1d", "upsample_bicubic2d", "_upsample_bicubic2d_aa"}
+__all__ = ["FusedOnMeta", "Part", "Trace", "cached_tensors", "trace", "trace_subject"]
+
+
+class Part(NamedTuple):
+    """A tensor that a sum of bytes holds: what it is, its name or where it was made, its shape, its share."""
+
+    what: str
+    name: str
+    shape: tuple[int, ...]
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
-class Launch:
-    """One kernel as it ran."""
+class Trace:
+    """What one run of a module did.
 
-    name: str
-    module: str
-    shapes: tuple[tuple[int, ...], ...]
-    cuda_flops: int
-    read_bytes: int
-    write_bytes: int
+    ``activations`` is the peak of its inputs and of what it made, without parameters, buffers and KV cache;
+    ``allocated`` that of everything but buffers. ``kv_cache`` are the keys and values after the run. ``compulsory`` is
+    what any implementation has to move: of each input and parameter what was read at all, once; each output; the cache,
+    old entries read and new ones written. ``unwritten`` and ``unknown`` say why counts, or memory, cannot be trusted.
+    """
 
-    @property
-    def io_bytes(self) -> int:
-        """All that it moves."""
-        return self.read_bytes + self.write_bytes
-
-
-class Trace(TorchDispatchMode):
-    """Records each launch. ``touched(experts, rows)`` says how many experts got rows, where the data cannot."""
-
-    def __init__(
-        self, tracker: ModuleTracker, touched: Callable[[int, int], int] | None, memo: MetaMemo | None = None
-    ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.launches: list[Launch] = []
-        self._tracker = tracker
-        self._touched = touched
-        self._memo = memo or MetaMemo()
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        """Let the op run, then note what it moved."""
-        kwargs = kwargs or {}
-        out = self._memo.run(func, args, kwargs)
-        op = func.name().partition("::")[2].split(".")[0]
-        given, made = _tensors((args, kwargs)), _tensors(out)
-        if op in _ALLOCATIONS or not made or _is_view(func, given, made):
-            return out
-        self.launches.append(self._launch(func, op, args, given, made))
-        return out
-
-    def _launch(self, func: Any, op: str, args: tuple[Any, ...], given: list[Any], made: list[Any]) -> Launch:
-        read, written = sum(map(_stored, given)), sum(map(_stored, made))
-        if op in _LOOKUPS:
-            read = written + sum(map(_stored, given[1:]))
-        elif op == "index_put_":
-            read = sum(map(_stored, given[1:]))
-            written = _stored(given[-1])
-        elif op in _WRITES_ONLY:
-            read = sum(map(_stored, given[1:]))
-        elif op == "_grouped_mm":
-            read += self._experts_read(args) - _stored(args[1])
-        shapes = tuple(tuple(tensor.shape) for tensor in given)
-        return Launch(func.name(), self._module(), shapes, _cuda_flops(func, op, given, made), read, written)
-
-    def _experts_read(self, args: tuple[Any, ...]) -> int:
-        """Count the weights of the experts that got rows: by their ends where there is data, else as expected."""
-        rows, weights, ends = args[0], args[1], args[2]
-        experts = int(weights.shape[0])
-        if not ends.is_meta:
-            sizes = torch.diff(ends, prepend=ends.new_zeros(1))
-            used = int((sizes > 0).sum())
-        else:
-            count = int(rows.shape[0])
-            used = min(experts, count) if self._touched is None else self._touched(experts, count)
-        return used * (_stored(weights) // experts)
-
-    def _module(self) -> str:
-        return max(self._tracker.parents, key=len, default="Global").partition(".")[2]
+    launches: tuple[Launch, ...]
+    activations: Peak
+    allocated: Peak
+    kv_cache: tuple[Part, ...]
+    compulsory: tuple[Part, ...]
+    unwritten: str = ""
+    unknown: str = ""
 
 
 class FusedOnMeta(TorchFunctionMode):
@@ -115,6 +66,148 @@ class FusedOnMeta(TorchFunctionMode):
         if func is torch.nn.functional.scaled_dot_product_attention and args[0].is_meta:
             return _attend(*args, **kwargs)
         return func(*args, **kwargs)
+
+
+class _Tracing(TorchDispatchMode):
+    def __init__(self, touched: Touched | None, memo: MetaMemo | None) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.launches: list[Launch] = []
+        self.alive = Alive()
+        self.read: Counter[int] = Counter()
+        self.unwritten = Unwritten()
+        self.unknown: Counter[str] = Counter()
+        self.tracker = ModuleTracker()
+        self._touched = touched
+        self._memo = memo or MetaMemo()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Let the op run, then note what it did."""
+        kwargs = kwargs or {}
+        out = self._memo.run(func, args, kwargs)
+        module = self.module()
+        given, made = tensors_of((args, kwargs)), tensors_of(out)
+        launched = is_launch(func, given, made)
+        if launched:
+            self._launch(func, module, args, given, made)
+        self.alive.note(made, func.name(), module, len(self.launches) + (not launched))
+        self.unwritten.follow(func, module, args, kwargs, out)
+        return out
+
+    def _launch(
+        self, func: Any, module: str, args: tuple[Any, ...], given: list[torch.Tensor], made: list[torch.Tensor]
+    ) -> None:
+        read = bytes_read(func, args, given, made, self._touched)
+        for tensor, size in zip(given, read, strict=True):
+            known = self.alive.numbers([tensor])
+            self.read.update(dict.fromkeys(known, size))
+            if size and not known:
+                self.unknown[module] += size
+        shapes = tuple(tuple(tensor.shape) for tensor in given)
+        written = bytes_written(func, given, made)
+        self.launches.append(Launch(func.name(), module, shapes, cuda_flops(func, given, made), sum(read), written))
+
+    def module(self) -> str:
+        """Find the innermost submodule that runs, as a path below the outermost one."""
+        return max(self.tracker.parents, key=len, default="Global").partition(".")[2]
+
+    def unknown_text(self) -> str:
+        """Say where memory was read of which nobody knows when it is alive."""
+        if not self.unknown:
+            return ""
+        where = textwrap.shorten(", ".join(one or "the top level" for one in self.unknown), 60, placeholder=" ...")
+        return (
+            f"{self.unknown.total():,} bytes were read (in {where}) that are no input, parameter or buffer and that no "
+            "op of this run made: memory from outside of torch, or a tensor that the module keeps as a plain attribute"
+        )
+
+
+def trace(run: Callable[[], Any], touched: Touched | None = None, memo: MetaMemo | None = None) -> tuple[Launch, ...]:
+    """Run anything once, without gradients, and list what was launched."""
+    tracing = _Tracing(touched, memo)
+    with torch.no_grad(), tracing.tracker, tracing, FusedOnMeta():
+        run()
+    return tuple(tracing.launches)
+
+
+def trace_subject(subject: Subject, memo: MetaMemo | None = None) -> Trace:
+    """Run a module once, without gradients, and follow its kernels and its memory.
+
+    Raises:
+        MeasurementError: the module raised; what it did until then is no result.
+    """
+    tracing = _Tracing(subject.touched, memo)
+    alive, (parameters, buffers) = tracing.alive, _weights(subject.module)
+    alive.note(parameters.values(), "parameter")
+    alive.note(buffers, "buffer")
+    given = subject.inputs()  # made before the run: they are no work of the module
+    cached = list(cached_tensors(given))
+    alive.note([*tensors_of(given), *cached], "input")
+    apart = alive.numbers([*parameters.values(), *buffers, *cached])
+    inputs = {str(index): one for index, one in enumerate(tensors_of(given)) if not alive.numbers([one]) & apart}
+    out = _run(tracing, subject.module, given)
+    tracing.unwritten.finish(out)
+    cached = list(cached_tensors(given))
+    apart |= alive.numbers(cached)
+    there = apart | alive.numbers(inputs.values())
+    outputs = [one for one in tensors_of(out) if not alive.numbers([one]) & there]
+    kept = tuple(Part("cache", "", tuple(one.shape), one.nbytes) for one in cached)
+    compulsory = (
+        *_read("input", inputs, tracing),
+        *_read("parameter", parameters, tracing),
+        *(Part("output", "", tuple(one.shape), stored_bytes(one)) for one in outputs),
+        *kept,
+    )
+    return Trace(
+        tuple(tracing.launches),
+        alive.peak(without=apart),
+        alive.peak(without=alive.numbers(buffers)),
+        kept,
+        compulsory,
+        "; ".join(tracing.unwritten.complaints()),
+        tracing.unknown_text(),
+    )
+
+
+def cached_tensors(tree: Any) -> Iterator[torch.Tensor]:
+    """Go through the keys and values of every cache among the inputs: objects with layers of keys and values."""
+    for leaf in tree_leaves(tree, is_leaf=lambda node: hasattr(node, "layers")):
+        for layer in getattr(leaf, "layers", ()):
+            for tensor in (getattr(layer, "keys", None), getattr(layer, "values", None)):
+                if isinstance(tensor, torch.Tensor):
+                    yield tensor
+
+
+def _weights(module: Any) -> tuple[dict[str, torch.Tensor], list[torch.Tensor]]:
+    """List a module's parameters by name, and its buffers; a function has none."""
+    if not isinstance(module, torch.nn.Module):
+        return {}, []
+    return dict(module.named_parameters()), list(module.buffers())
+
+
+def _run(tracing: _Tracing, module: Any, given: tuple[tuple[Any, ...], dict[str, Any]]) -> Any:
+    args, kwargs = given
+    try:
+        with torch.no_grad(), tracing.tracker, tracing, FusedOnMeta():
+            return module(*args, **kwargs)
+    except NotSupportedError:
+        raise
+    except Exception as error:
+        launched, where = len(tracing.launches), tracing.module() or "the top level"
+        msg = f"the module raised {type(error).__name__} after {launched} launches, in {where}: {error}"
+        raise MeasurementError(msg) from error
+
+
+def _read(what: str, tensors: Mapping[str, torch.Tensor], tracing: _Tracing) -> Iterator[Part]:
+    """Say how much was read of each storage, at most all of it; two tensors of one storage are there once."""
+    seen: set[int] = set()
+    for name, tensor in tensors.items():
+        for number in tracing.alive.numbers([tensor]) - seen:
+            seen.add(number)
+            size = min(tracing.read[number], tracing.alive.storages[number].bytes)
+            if size:
+                yield Part(what, name, tuple(tensor.shape), size)
 
 
 def _attend(
@@ -132,45 +225,3 @@ def _attend(
         attn_mask = torch.where(attn_mask, seen, unseen)
     attend: Any = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu  # noqa: SLF001 - it has no public name
     return attend(query, key, value, dropout_p, is_causal, attn_mask=attn_mask, scale=scale)[0]  # type: ignore[no-any-return]
-
-
-def trace(
-    run: Callable[[], Any], touched: Callable[[int, int], int] | None = None, memo: MetaMemo | None = None
-) -> tuple[Launch, ...]:
-    """Run once, without gradients, and list what was launched."""
-    tracker = ModuleTracker()
-    mode = Trace(tracker, touched, memo)
-    with torch.no_grad(), tracker, mode, FusedOnMeta():
-        run()
-    return tuple(mode.launches)
-
-
-def _tensors(tree: Any) -> list[torch.Tensor]:
-    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
-
-
-def _is_view(func: Any, given: Iterable[torch.Tensor], made: Iterable[torch.Tensor]) -> bool:
-    """Tell whether an op only looks at memory that was there, by its schema or by what it returned."""
-    returns = func._schema.returns  # noqa: SLF001 - the only place that says what an op writes
-    if any(value.alias_info for value in returns):
-        return not any(value.alias_info and value.alias_info.is_write for value in returns)
-    there = {StorageWeakRef(tensor.untyped_storage()).cdata for tensor in given}
-    return all(StorageWeakRef(tensor.untyped_storage()).cdata in there for tensor in made)
-
-
-def _stored(tensor: torch.Tensor) -> int:
-    """Count the bytes of a tensor as they are stored: an expanded dimension is there once; random states are none."""
-    if tensor.dtype == torch.uint64:
-        return 0
-    elements = 1
-    for size, stride in zip(tensor.shape, tensor.stride(), strict=True):
-        elements *= size if stride or size == 0 else 1
-    return elements * tensor.element_size()
-
-
-def _cuda_flops(func: Any, op: str, given: list[torch.Tensor], made: list[torch.Tensor]) -> int:
-    if op in _MOVES or op in _LOOKUPS:
-        return 0
-    if torch.Tag.reduction in func.tags or op in _COMBINES:
-        return given[0].numel()
-    return made[0].numel() if torch.Tag.pointwise in func.tags or op in _COMPUTES else 0

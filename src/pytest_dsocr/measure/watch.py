@@ -8,12 +8,12 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from .measurement import Call
 from .memo import MetaMemo
+from .unwritten import Unwritten
 
 if TYPE_CHECKING:
     from torch.utils.flop_counter import FlopCounterMode
@@ -27,19 +27,12 @@ _MATRIX_WORK = re.compile(
     r"|lstsq|pinv|det|slogdet|matrix_exp|hspmm|smm|sspaddmm)(?=_|$)"
     r"|(^|_)conv(olution)?(\d\w*|_\w+)?$"
 )
-_READS_NO_VALUES = re.compile(r"\w+_like|new_\w+|type_as")
-_ALLOCATES = re.compile(r"(new_)?empty(_like|_strided|_permuted)?")
 
 
 def resolve_op(name: str) -> Any:
     """Find ``namespace::op`` among the ops that are registered now; None if it is not there."""
     namespace, _, op = name.partition("::")
     return getattr(getattr(torch.ops, namespace, None), op, None)
-
-
-def _storage(tensor: torch.Tensor) -> int:
-    """Tell storages apart; an address is used again only once nothing holds a weak reference to it."""
-    return int(StorageWeakRef(tensor.untyped_storage()).cdata)
 
 
 def _tensors(*trees: Any) -> list[torch.Tensor]:
@@ -60,8 +53,7 @@ class Watch(TorchDispatchMode):
         self._counter = counter
         self._memo = memo or MetaMemo()
         self._uncounted: Counter[tuple[str, str]] = Counter()
-        self._unwritten: dict[int, tuple[StorageWeakRef, str]] = {}
-        self._unseen: Counter[str] = Counter()
+        self._unwritten = Unwritten()
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -78,13 +70,12 @@ class Watch(TorchDispatchMode):
             self.calls.append(Call(name, module, shapes, flops))
         elif self._does_matrix_work(name, args, kwargs):
             self._uncounted[name, module] += 1
-        self._follow_memory(func, name, module, args, kwargs, out)
+        self._unwritten.follow(func, module, args, kwargs, out)
         return out
 
     def finish(self, result: Any) -> None:
         """Look at what the run returned."""
-        for tensor in _tensors(result):
-            self._note_if_unwritten(tensor)
+        self._unwritten.finish(result)
 
     def problem(self) -> str:
         """Name what could not be counted; empty if all could."""
@@ -95,11 +86,7 @@ class Watch(TorchDispatchMode):
             }
             times, where = sum(modules.values()), textwrap.shorten(", ".join(modules), 60, placeholder=" ...")
             complaints.append(f"{name} ran {times} times (in {where}), does matrix work and has no FLOP formula")
-        complaints += [
-            f"memory allocated in {module or 'the top level'} was read {times} times and written by no op that torch "
-            "knows of: a kernel ran past the counter"
-            for module, times in self._unseen.items()
-        ]
+        complaints += self._unwritten.complaints()
         if not complaints:
             return ""
         return f"{'; '.join(complaints)}. Give a formula: ini dsocr_flop_formulas, or hook pytest_dsocr_flop_formulas"
@@ -113,32 +100,3 @@ class Watch(TorchDispatchMode):
         namespace, _, op = name.partition("::")
         from_outside = namespace not in _TORCH_NAMESPACES and bool(_tensors(args, kwargs))
         return from_outside or _MATRIX_WORK.search(op) is not None
-
-    def _follow_memory(self, func: Any, name: str, module: str, args: Any, kwargs: Any, out: Any) -> None:
-        if _ALLOCATES.fullmatch(name.partition("::")[2]):
-            for tensor in _tensors(out):
-                self._unwritten[_storage(tensor)] = (StorageWeakRef(tensor.untyped_storage()), module)
-            return
-        if _READS_NO_VALUES.fullmatch(name.partition("::")[2]):
-            return
-        schema = func._schema  # noqa: SLF001 - the only place that says what an op writes
-        if any(value.alias_info and not value.alias_info.is_write for value in schema.returns):
-            return  # a view: nothing is read or written
-        written = set()
-        for argument, value in [*zip(schema.arguments, args, strict=False), *_named(schema, kwargs)]:
-            for tensor in _tensors(value):
-                if argument.alias_info and argument.alias_info.is_write:
-                    written.add(_storage(tensor))
-                else:
-                    self._note_if_unwritten(tensor)
-        for storage in written | {_storage(tensor) for tensor in _tensors(out)}:
-            self._unwritten.pop(storage, None)
-
-    def _note_if_unwritten(self, tensor: torch.Tensor) -> None:
-        if tensor.numel() and _storage(tensor) in self._unwritten:
-            _, module = self._unwritten[_storage(tensor)]
-            self._unseen[module] += 1
-
-
-def _named(schema: Any, kwargs: dict[str, Any]) -> list[tuple[Any, Any]]:
-    return [(argument, kwargs[argument.name]) for argument in schema.arguments if argument.name in kwargs]

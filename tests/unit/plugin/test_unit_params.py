@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from pytest_dsocr import MeasurementError, Subject
-from pytest_dsocr.measure.params import ParamMeasurer
+from pytest_dsocr.measure.params import ParameterMeasurer
 
 
 def measure(module):
     def no_run():
         raise AssertionError
 
-    return ParamMeasurer().measure(Subject(module, no_run), device="meta")
+    return ParameterMeasurer("params").measure(Subject(module, no_run), device="meta")
 
 
 def test_parameters_are_broken_down_by_name():

@@ -10,7 +10,7 @@ from pytest_dsocr.comparer import Bench, Comparer
 from pytest_dsocr.errors import OptionError
 from pytest_dsocr.measure.flops import FlopMeasurer
 from pytest_dsocr.measure.formulas import FORMULAS
-from pytest_dsocr.measure.traffic import TraceMeasurer, Tracer
+from pytest_dsocr.measure.traced import TraceMeasurer, Tracer
 from pytest_dsocr.registry import Registry
 from pytest_dsocr.tolerances import Tolerances
 
