@@ -24,7 +24,7 @@ test: $(VENV)/.ready  ## Run everything that can fail
 	$(BIN)/python -m pytest -n $(WORKERS)
 	$(BIN)/python -m pytest tests/layers -q -n $(WORKERS) --dsocr-attention eager --dsocr-require all
 	$(BIN)/python -m pytest tests/layers -q -n $(WORKERS) --dsocr-attention flash --dsocr-require all
-	$(BIN)/python -m pytest tests/layers tests/e2e -q -n $(WORKERS) --dsocr-config tests/data/odd_config.json --dsocr-require all
+	$(BIN)/python -m pytest tests/layers tests/e2e -q -n $(WORKERS) -m "not gpu" --dsocr-config tests/data/odd_config.json --dsocr-require all
 
 check: $(VENV)/.ready  ## Lint, types, import contracts
 	$(BIN)/ruff format --check .
@@ -46,10 +46,14 @@ measured-pages: $(VENV)/.ready  ## Measure all 90 grids anew, then write docs/pu
 benchmark: $(VENV)/.ready  ## A million workloads at once, against one by one
 	$(BIN)/python -m pytest benchmarks/bench_sweep.py
 
+gpu-memory: $(VENV)/.ready  ## On a card: predicted memory against torch's allocator; keeps the rows under results/
+	@mkdir -p results
+	$(BIN)/python -m pytest tests/e2e/test_whole_on_gpu.py -p no:xdist -v --dsocr-device cuda --dsocr-require gpu --dsocr-json results/gpu-memory.json
+
 blind-spot: $(VENV)/.ready  ## Show what torch's own counter does not see of a prefill
 	$(BIN)/python examples/blind_spot.py
 
 clean:  ## Remove the environment and all caches
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks
 
-.PHONY: help environment validate test check fmt pages blind-spot benchmark measured-pages clean
+.PHONY: help environment validate test check fmt pages blind-spot benchmark measured-pages gpu-memory clean

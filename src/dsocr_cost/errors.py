@@ -1,6 +1,6 @@
 """The errors of both packages, one small tree."""
 
-__all__ = ["ConfigError", "DsocrError", "SessionError", "SizeError"]
+__all__ = ["ConfigError", "DeviceError", "DsocrError", "SessionError", "SizeError"]
 
 
 class DsocrError(Exception):
@@ -9,6 +9,10 @@ class DsocrError(Exception):
 
 class ConfigError(DsocrError, ValueError):
     """A model configuration is missing, malformed, or describes no possible model."""
+
+
+class DeviceError(DsocrError, ValueError):
+    """A device that nobody described, or a description of one that no device can have."""
 
 
 class SizeError(DsocrError, ValueError):

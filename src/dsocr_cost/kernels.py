@@ -113,11 +113,22 @@ def bmm(name: str, item_bytes: int, batch: Count, m: Count, n: Count, k: Count) 
     return _matmul(name, "bmm", Matmul(batch, m, n, k), batch * m * k + batch * k * n, 0, batch * m * n, item_bytes)
 
 
-def linear(name: str, item_bytes: int, rows: Count, in_features: int, out_features: int, *, bias: bool = False) -> Op:
-    """Apply one weight to ``rows`` vectors (``torch.nn.Linear``)."""
-    weights = linear_params(in_features, out_features, bias=bias)
+def linear(
+    name: str,
+    item_bytes: int,
+    rows: Count,
+    in_features: int,
+    out_features: int,
+    *,
+    bias: bool = False,
+    parameter: bool = True,
+) -> Op:
+    """Apply one weight to ``rows`` vectors (``torch.nn.Linear``): a ``parameter``, or a converted copy of one."""
+    read, weights = rows * in_features, linear_params(in_features, out_features, bias=bias)
+    if not parameter:
+        read, weights = read + weights, 0
     sizes = Matmul(1, rows, out_features, in_features)
-    return _matmul(name, "linear", sizes, rows * in_features, weights, rows * out_features, item_bytes)
+    return _matmul(name, "linear", sizes, read, weights, rows * out_features, item_bytes)
 
 
 def grouped_linear(
@@ -200,9 +211,10 @@ def copy(name: str, out: Tensor, *read: Tensor, weights: Count = 0) -> Op:
     return Op(name, "copy", read_bytes=_bytes(read or (out,)), weight_bytes=weights, write_bytes=out.bytes)
 
 
-def lookup(name: str, out: Tensor, indices: Tensor) -> Op:
-    """Take the elements of ``out`` from a larger tensor, by indices."""
-    return Op(name, "lookup", read_bytes=out.bytes + indices.bytes, write_bytes=out.bytes)
+def lookup(name: str, out: Tensor, indices: Tensor, *, weights: Count = 0) -> Op:
+    """Take the elements of ``out`` from a larger tensor, by indices; ``weights`` of their bytes from a parameter."""
+    read = out.bytes + indices.bytes - weights
+    return Op(name, "lookup", read_bytes=read, weight_bytes=weights, write_bytes=out.bytes)
 
 
 def fill(name: str, out: Tensor) -> Op:
@@ -210,10 +222,12 @@ def fill(name: str, out: Tensor) -> Op:
     return Op(name, "fill", write_bytes=out.bytes)
 
 
-def cast(name: str, elements: Count, from_bytes: int, to_bytes: int) -> Iterator[Op]:
-    """Convert between dtypes; nothing where they are the same."""
+def cast(name: str, elements: Count, from_bytes: int, to_bytes: int, *, parameter: bool = False) -> Iterator[Op]:
+    """Convert between dtypes, an activation or a ``parameter``; nothing where they are the same."""
     if from_bytes != to_bytes:
-        yield copy(name, Tensor(elements, to_bytes), Tensor(elements, from_bytes))
+        source = Tensor(elements, from_bytes)
+        read, weights = (NOTHING, source.bytes) if parameter else (source, 0)
+        yield copy(name, Tensor(elements, to_bytes), read, weights=weights)
 
 
 def softmax(name: str, item_bytes: int, elements: Count) -> Iterator[Op]:

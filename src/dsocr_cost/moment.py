@@ -56,30 +56,37 @@ def live_bytes(moments: Iterable[Moment], kv_cache_bytes: Count) -> Count:
 
 
 def peak_launch(moments: Iterable[Moment], ops: Iterable[Op]) -> tuple[int, Op]:
-    """Count the launches up to the peak of the activations; of equal moments, the first.
+    """Count the launches up to the peak of the activations; of equal moments, the first. Sizes are ints here.
 
-    Sizes are ints here.
+    Moments stand in the order of their ops, so that one of two ops of the same name is told by its place.
 
     Raises:
-        SizeError: a moment of which no launched op has the name.
+        SizeError: a moment of which no op has the name, or that of an op that is not launched.
     """
-    peak = max(moments, key=lambda moment: moment.bytes)
-    launches = 0
-    for op in ops:
-        launches += int(op.launches)
-        if op.launches and op.name == peak.op:
-            return launches, op
-    msg = f"moments: got {peak.op!r}, allowed are ops that are launched"
-    raise SizeError(msg)
+    listed = tuple(moments)
+    peak = max(range(len(listed)), key=lambda index: listed[index].bytes)
+    launches, running = 0, iter(ops)
+    op: Op | None = None
+    for moment in listed[: peak + 1]:
+        while op is None or op.name != moment.op:
+            op = next(running, None)
+            if op is None:
+                msg = f"moments: got {moment.op!r}, allowed are the names of ops, in their order"
+                raise SizeError(msg)
+            launches += int(op.launches)
+    if op is None or not op.launches:
+        msg = f"moments: got a peak at {op.name if op else 'nothing'!r}, allowed are ops that are launched"
+        raise SizeError(msg)
+    return launches, op
 
 
 def compulsory_bytes(boundary: Boundary, ops: Iterable[Op], kv_cache_bytes: Count = 0) -> Count:
     """Sum what any implementation has to move.
 
     Each input and output once, each weight that is touched once (of experts, those that get a token), the KV cache:
-    old entries read, new ones written.
+    old entries read, new ones written. An op of one name reads the same weight whenever it runs: its last run counts.
     """
     weights: Count = 0
-    for op in ops:
-        weights = weights + op.weight_bytes
+    for touched in {op.name: op.weight_bytes for op in ops}.values():
+        weights = weights + touched
     return boundary.inputs + boundary.outputs + weights + kv_cache_bytes

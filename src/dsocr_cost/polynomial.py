@@ -172,6 +172,12 @@ class Largest:
 
     candidates: tuple[Any, ...]
 
+    def __add__(self, other: Any) -> Largest:
+        """Add to each of them."""
+        return Largest(tuple(one + other for one in self.candidates))
+
+    __radd__ = __add__
+
     def evaluate(self, what: str, sizes: Mapping[str, Any] | Values) -> Any:
         """Evaluate each, and take the largest.
 
@@ -183,15 +189,30 @@ class Largest:
 
 
 def largest(*counts: Any) -> Any:
-    """Take the largest of ints, arrays or what is yet to be evaluated, point by point."""
+    """Take the largest of ints, arrays or what is yet to be evaluated, point by point.
+
+    Sizes are at least 0, so a polynomial that has no larger coefficient than another is nowhere larger: it is left out.
+    """
     candidates = [one for count in counts for one in (count.candidates if isinstance(count, Largest) else (count,))]
     if any(isinstance(one, Polynomial) for one in candidates):
-        return Largest(tuple(candidates))
+        kept: list[Any] = []
+        for one in candidates:
+            if not any(_covers(other, one) for other in kept):
+                kept = [*(other for other in kept if not _covers(one, other)), one]
+        return kept[0] if len(kept) == 1 else Largest(tuple(kept))
     if all(isinstance(one, int) for one in candidates):
         return max(candidates)
     import numpy as np  # here, for those who import the package and price no arrays
 
     return functools.reduce(np.maximum, candidates)
+
+
+def _covers(larger: Any, smaller: Any) -> bool:
+    """Tell whether a candidate is at least as large as another whatever the sizes are; for some pairs neither is."""
+    larger, smaller = _polynomial(larger), _polynomial(smaller)
+    if larger is None or smaller is None:
+        return False
+    return all(coefficient >= 0 for coefficient in (larger - smaller).terms.values())
 
 
 def _sum(terms: Mapping[Monomial, int], values: Values) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from . import stages
@@ -10,8 +10,7 @@ from .config import DeepseekOCRConfig
 from .errors import SessionError, SizeError
 from .execution import Execution
 from .kv_cache import SyntheticKVCache
-from .op import Cost
-from .stages import Stage, Stages
+from .stages import ADDITIVE, Stage, Stages
 
 if TYPE_CHECKING:
     from .op import Count
@@ -68,9 +67,10 @@ class DeepseekOCRModel:
             raise SizeError(msg)
         prefill, cache = self.prefill(workload)
         first, last = self.decode(cache), self.decode(cache.extended(steps - 1))
-        ends = {field.name: (getattr(first, field.name), getattr(last, field.name)) for field in fields(Cost)}
+        ends = {name: (getattr(first, name), getattr(last, name)) for name in ADDITIVE}
         decode = replace(last, **{name: (one + other) * steps // 2 for name, (one, other) in ends.items()})
-        return Stages.of(self.vision(workload), prefill, decode)
+        parts = (self.vision(workload), prefill, decode)
+        return stages.run(self.config, workload, self.execution, parts)
 
     @property
     def operation_mode(self) -> OperationMode | None:

@@ -15,10 +15,9 @@ from .errors import SizeError
 from .execution import Execution
 from .int64 import INT64_END
 from .kv_cache import SyntheticKVCache
-from .op import Cost
 from .polynomial import Largest, Polynomial, Values, symbol
 from .sizes import as_count
-from .stages import Stage, Stages, prefill, vision
+from .stages import ADDITIVE, Stage, Stages, prefill, run, vision
 from .workload import MODES, Grid, Mode, Workload
 
 if TYPE_CHECKING:
@@ -94,8 +93,8 @@ def _price(config: DeepseekOCRConfig, workload: Workload, execution: Execution) 
     second = prefill(config, context, cache, execution)
     one_step = prefill(config, 1, cache.extended(step), execution)
     last_step = prefill(config, 1, cache.extended(workload.decode_steps), execution)
-    third = replace(last_step, **{field.name: _over_steps(getattr(one_step, field.name)) for field in fields(Cost)})
-    return Stages.of(first, second, third)
+    third = replace(last_step, **{name: _over_steps(getattr(one_step, name)) for name in ADDITIVE})
+    return run(config, workload, execution, (first, second, third), context)
 
 
 def _over_steps(one_step: Any) -> Any:

@@ -240,6 +240,7 @@ class Comparer:
             verdict=Verdict.ERROR if problem else judgement.verdict,
             reason=problem or judgement.reason,
             test=self._test,
+            details={detail: _number(detail, value) for detail, value in measurement.details.items()},
         )
 
 

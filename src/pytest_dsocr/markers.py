@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-__all__ = ["MARKERS", "bad_marks", "check_marks", "missing_gpu"]
+__all__ = ["MARKERS", "NO_GPU", "bad_marks", "check_marks", "missing_gpu"]
 
 MARKERS: dict[str, str] = {
     "gpu(memory_gib=None, capability=None)": "needs a CUDA device, with at least this memory and compute capability",
@@ -20,6 +20,9 @@ MARKERS: dict[str, str] = {
     **{family: f"compares {what}" for family, what in FAMILIES.items()},
 }
 """Signature to description, as ``pytest --markers`` prints them."""
+
+NO_GPU = "needs a GPU, and this run measures on"
+"""How the reason begins of a GPU test that did not run on another kind of device."""
 
 
 def bad_marks(node: pytest.Item) -> str:
@@ -69,7 +72,7 @@ def missing_gpu(marks: Iterable[pytest.Mark], device: str) -> str:
     if not asked:
         return ""
     if not device.startswith("cuda"):
-        return f"needs a GPU, and this run measures on {device}: give --dsocr-device cuda or auto"
+        return f"{NO_GPU} {device}: give --dsocr-device cuda or auto"
     from .measure.device import card_of
 
     card = card_of(device)

@@ -47,7 +47,8 @@ class Row:
 
     ``difference`` is predicted - measured, ``relative_difference`` that over measured (None where measured is 0).
     ``rtol``, ``rule`` and ``because`` are the tolerance that judged it, where it stands and its reason; ``reason``
-    says why the verdict is no pass. ``spread`` is the measurement's relative noise, None for a count.
+    says why the verdict is no pass. ``spread`` is the measurement's relative noise, None for a count. ``details`` are
+    figures that were seen beside the measured one, by name.
     """
 
     model: str
@@ -70,6 +71,7 @@ class Row:
     verdict: Verdict
     reason: str
     test: str
+    details: Mapping[str, int | float] = field(default_factory=dict)
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -87,7 +89,7 @@ class Row:
 
     def to_dict(self) -> dict[str, Any]:
         """Turn into built-in types only, as JSON and the channel between xdist's processes need."""
-        return {**asdict(self), "sizes": dict(self.sizes), "verdict": str(self.verdict)}
+        return {**asdict(self), "sizes": dict(self.sizes), "details": dict(self.details), "verdict": str(self.verdict)}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Row:

@@ -1,7 +1,7 @@
-"""How the decoder's cost grows with the context: one document predicted, one measured, and their comparison.
+"""How the decoder's cost grows with the context: one document predicted, one measured, of one layout.
 
-No torch here: :mod:`.measure.scaling` measures. Both documents have one layout, so that a reader takes either: a null
-is what was not predicted, or not measured.
+No torch here: :mod:`.measure.scaling` measures. The layout is that of ``scaling.schema.json``, which says what each
+figure counts; every count is in both documents, and a null is a time that was not predicted, or not taken.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from dsocr_cost.execution import RotaryName
+    from dsocr_cost.stages import Stage
 
 __all__ = [
     "SCHEMA",
@@ -34,6 +35,7 @@ SCHEMA = 1
 """Version of both documents."""
 
 MOVED = ("cuda_flops", "io_bytes", "launches")
+ADDITIVE = ("tensor_flops", *MOVED)
 TRACED = (*MOVED, "activation_bytes")
 """What a forward pass is traced for, beside its tensor FLOPs."""
 
@@ -64,7 +66,7 @@ class DecoderRun:
 
     FLOPs of each forward pass, bytes, milliseconds (of a decode step: the median over all); None for a time that was
     not taken. A spread is a share of the time. ``traced`` has, for the prefill and then for each decode step, what
-    :data:`TRACED` names; empty where nothing was traced.
+    :data:`TRACED` names.
     """
 
     context: int
@@ -73,7 +75,7 @@ class DecoderRun:
     weight_bytes: int
     kv_bytes_after_prefill: int
     kv_bytes_after_decode: int
-    traced: tuple[Mapping[str, int], ...] = ()
+    traced: tuple[Mapping[str, int], ...]
     prefill_ms: float | None = None
     prefill_spread: float | None = None
     decode_ms: float | None = None
@@ -98,7 +100,7 @@ def as_run(plan: Plan, measured: Measured) -> Plan:
 
 
 def analytic_document(plan: Plan) -> dict[str, Any]:
-    """Predict every point with a session: a prefill, then token by token.
+    """Predict every point: a prefill, then token by token.
 
     Raises:
         SizeError: a size that no run has.
@@ -149,37 +151,25 @@ def _head(plan: Plan) -> dict[str, Any]:
 
 
 def _predicted_point(model: DeepseekOCRModel, plan: Plan, context: int) -> dict[str, Any]:
-    model.start_prefill(context, plan.batch)
-    launches, _ = model.prefill(Workload(None, text_tokens=context, batch=plan.batch))
-    prefill = {**_forward(model, launches.launches), "kv_cache_bytes": model.forward_memory_kvcache(), **_untimed()}
-    cache = model.start_decode()
-    steps: list[dict[str, Any]] = []
+    prefill, cache = model.prefill(Workload(None, text_tokens=context, batch=plan.batch))
+    steps: list[Stage] = []
     for _ in range(plan.decode_steps):
-        steps.append(_forward(model, model.decode(cache).launches))
-        cache = model.decode_one_token()
-    every = {name: [step[name] for step in steps] for name in steps[0]}
-    decode = {f"{name}_per_token": _mean(every[name]) for name in ("tensor_flops", *MOVED)}
+        steps.append(model.decode(cache))
+        cache = cache.extended()
     return {
         "seq_len_prefill": context,
-        "prefill": prefill,
+        "prefill": {
+            **{name: getattr(prefill, name) for name in (*ADDITIVE, "weight_bytes", "activation_bytes")},
+            "kv_cache_bytes": prefill.kv_cache_bytes,
+            **_untimed(),
+        },
         "decode": {
-            **decode,
-            "weight_bytes": every["weight_bytes"][-1],
-            "activation_bytes": _largest(every["activation_bytes"]),
-            "kv_cache_bytes_final": model.forward_memory_kvcache(),
+            **{f"{name}_per_token": _mean([getattr(step, name) for step in steps]) for name in ADDITIVE},
+            "weight_bytes": steps[-1].weight_bytes,
+            "activation_bytes": max(step.activation_bytes for step in steps),
+            "kv_cache_bytes_final": steps[-1].kv_cache_bytes,
             **_untimed("_per_token"),
         },
-    }
-
-
-def _forward(model: DeepseekOCRModel, launches: Any) -> dict[str, Any]:
-    return {
-        "tensor_flops": model.forward_tensor_core_flops(),
-        "cuda_flops": model.forward_cuda_core_flops(),
-        "io_bytes": model.forward_cal_io(),
-        "launches": launches,
-        "weight_bytes": model.forward_memory_weight(),
-        "activation_bytes": model.forward_memory_activation(),
     }
 
 
@@ -188,11 +178,7 @@ def _untimed(suffix: str = "") -> dict[str, None]:
 
 
 def _measured_point(run: DecoderRun) -> dict[str, Any]:
-    prefill: Mapping[str, int | None] = dict.fromkeys(TRACED)
-    decode: dict[str, list[int | None]] = {name: [None] for name in TRACED}
-    if run.traced:
-        prefill, *steps = run.traced
-        decode = {name: [step[name] for step in steps] for name in TRACED}
+    prefill, *steps = run.traced
     return {
         "seq_len_prefill": run.context,
         "prefill": {
@@ -206,9 +192,9 @@ def _measured_point(run: DecoderRun) -> dict[str, Any]:
         },
         "decode": {
             "tensor_flops_per_token": _mean(run.decode_flops),
-            **{f"{name}_per_token": _mean(decode[name]) for name in MOVED},
+            **{f"{name}_per_token": _mean([step[name] for step in steps]) for name in MOVED},
             "weight_bytes": run.weight_bytes,
-            "activation_bytes": _largest(decode["activation_bytes"]),
+            "activation_bytes": max(step["activation_bytes"] for step in steps),
             "kv_cache_bytes_final": run.kv_bytes_after_decode,
             "time_ms_per_token": run.decode_ms,
             "time_spread_per_token": run.decode_spread,
@@ -216,15 +202,7 @@ def _measured_point(run: DecoderRun) -> dict[str, Any]:
     }
 
 
-def _largest(counts: Sequence[int | None]) -> int | None:
-    known = [count for count in counts if count is not None]
-    return max(known) if known else None
-
-
-def _mean(counts: Sequence[int | None]) -> int | float | None:
+def _mean(counts: Sequence[int]) -> int | float:
     """Divide exactly: an int where it is one."""
-    known = [count for count in counts if count is not None]
-    if len(known) < len(counts):
-        return None
-    whole, rest = divmod(sum(known), len(known))
-    return sum(known) / len(known) if rest else whole
+    whole, rest = divmod(sum(counts), len(counts))
+    return sum(counts) / len(counts) if rest else whole

@@ -12,6 +12,7 @@ import pytest
 from dsocr_cost import DsocrError
 
 from .collector import Collector
+from .markers import NO_GPU
 from .results import Row
 
 if TYPE_CHECKING:
@@ -101,12 +102,13 @@ class Run:
 
     @property
     def full(self) -> bool:
-        """Whether this run took on everything that the project has, and ended it."""
+        """Whether this run took on everything that the project has for this device, and ended it."""
         config, option = self._config, self._config.option
         narrowed = any(getattr(option, name, None) for name in NARROWING)
         by_default = config.args_source is not pytest.Config.ArgsSource.ARGS
         deselected = self.deselected or self.collector.deselected
-        return by_default and not narrowed and not deselected and bool(self.results and not self.results.not_run)
+        missing = any(not one.reason.startswith(NO_GPU) for one in self.results.not_run) if self.results else True
+        return by_default and not narrowed and not deselected and not missing
 
     @property
     def labels(self) -> dict[str, str]:

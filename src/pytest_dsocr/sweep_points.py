@@ -27,9 +27,11 @@ COUNTS: tuple[str, ...] = (
     "cuda_flops",
     "io_bytes",
     "launches",
+    "compulsory_bytes",
     "weight_bytes",
     "activation_bytes",
     "kv_cache_bytes",
+    "allocated_bytes",
 )
 """What a stage counts, by the names of :class:`dsocr_cost.stages.Stage`."""
 

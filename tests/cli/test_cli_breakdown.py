@@ -79,3 +79,31 @@ def test_a_million_decode_steps_are_summed_without_going_through_them(cost):
     items = cost("--by", "layer", "--decode-steps", 10**6, "--mode", "tiny")["breakdown"]
     (head,) = (item for item in items if (item["stage"], item["name"]) == ("decode", "lm_head"))
     assert head["tensor_flops"] == 10**6 * 2 * 1280 * 129280
+
+
+VIEWS = {"vision, all crops": "crops.", "vision, global view": "global.", "vision, layout of the tokens": "layout."}
+
+
+def ops_as_told(text):
+    """Read stages and names back from the table for people: a line's name goes on that of those it stands under."""
+    for part in text.split("\n\n"):
+        title, heading, *lines = part.splitlines()
+        if not heading.startswith("op "):
+            continue
+        above = {}
+        for line in lines[1:]:
+            name, _, cells = line.strip().partition(" ")
+            indent = line.index(name)
+            above = {at: one for at, one in above.items() if at < indent} | {indent: name}
+            if cells:
+                yield title.partition(",")[0], VIEWS.get(title, "") + ".".join(above.values()).replace(".other", "")
+
+
+@pytest.mark.parametrize("columns", [80, 90, 160])
+def test_the_table_of_ops_has_every_op_by_its_whole_name(cost, run, monkeypatch, columns):
+    arguments = ("--by", "op", "--grid", "2x3", "--attention", "eager")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    told = run("cost", *arguments).stdout
+    ops = [(item["stage"], item["name"]) for item in cost(*arguments)["breakdown"]]
+    assert list(ops_as_told(told)) == ops
+    assert max(map(len, told.splitlines())) <= columns

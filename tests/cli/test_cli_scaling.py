@@ -1,8 +1,10 @@
 """``dsocr scaling``: predicted against measured over the context, with a small model for speed."""
 
 import json
+from importlib.resources import files
 from pathlib import Path
 
+import jsonschema
 import pytest
 from click.testing import CliRunner
 
@@ -11,14 +13,17 @@ from pytest_dsocr import Measurement
 from pytest_dsocr.cli import scaling as command
 from pytest_dsocr.cli.main import dsocr
 from pytest_dsocr.measure.flops import FlopMeasurer
-from pytest_dsocr.scaling import DecoderRun, Measured, analytic_document, flops_by_stage
+from pytest_dsocr.report.scaling import LABELS, METRICS
+from pytest_dsocr.scaling import TRACED, DecoderRun, Measured, analytic_document
 
 SMALL = Path(__file__).parents[1] / "data" / "odd_config.json"
 DECODER = DeepseekOCRConfig.from_hf(SMALL).decoder
 FILES = ["analytic_scaling.json", "measured_scaling.json", "scaling.md"]
+SCHEMA = json.loads(files("pytest_dsocr").joinpath("scaling.schema.json").read_text(encoding="utf-8"))
 
-# the small model: K and V of 3 heads x 24 channels in 5 layers, 2 bytes each
+# the small model: K and V of 3 heads x 24 channels in 5 layers, 2 bytes each; an expert's 3 matrices of 144 x 56
 KV_TOKEN = 2 * 3 * 24 * 5 * 2
+EXPERT = 3 * 144 * 56 * 2
 
 
 @pytest.fixture
@@ -38,26 +43,16 @@ def read(tmp_path):
 
 @pytest.fixture
 def fake(monkeypatch):
-    """Measure what is predicted, with FLOPs of the first prompt's prefill off by a factor."""
+    """Measure what is predicted; in the first prompt more by what a test says, of the prefill or of one decode step."""
 
-    def install(factor=1.0):
+    def install(**more):
         def measure(plan, reference, device):
-            runs = []
-            for index, point in enumerate(analytic_document(plan)["points"]):
-                stages = flops_by_stage({"decode_steps": plan.decode_steps, "points": [point]})
-                (flops,) = stages.values()
-                each, rest = divmod(flops["decode"], plan.decode_steps)
-                runs.append(
-                    DecoderRun(
-                        point["seq_len_prefill"],
-                        prefill_flops=round(flops["prefill"] * (factor if index == 0 else 1)),
-                        decode_flops=(each + rest, *[each] * (plan.decode_steps - 1)),
-                        weight_bytes=point["prefill"]["weight_bytes"],
-                        kv_bytes_after_prefill=point["prefill"]["kv_cache_bytes"],
-                        kv_bytes_after_decode=point["decode"]["kv_cache_bytes_final"],
-                    )
-                )
-            environment = {"torch": "2", "transformers": "5", "device": {"type": device, "name": ""}}
+            runs = [
+                as_measured(point, plan.decode_steps, more if index == 0 else {})
+                for index, point in enumerate(analytic_document(plan)["points"])
+            ]
+            kind, _, _ = device.partition(":")
+            environment = {"python": "3", "torch": "2", "transformers": "5", "device": {"type": kind, "name": ""}}
             return Measured(tuple(runs), environment, "elementwise")
 
         monkeypatch.setattr(command, "measure_runs", measure)
@@ -65,14 +60,41 @@ def fake(monkeypatch):
     return install
 
 
+def as_measured(point, steps, more):
+    prefill, decode = point["prefill"], point["decode"]
+
+    def every(count):
+        """Give the prefill's count, then each decode step's: the first step has what no mean tells, and the most."""
+        if count == "activation_bytes":
+            each, first = decode[count], decode[count] + more.get(f"decode__{count}", 0)
+        else:
+            each, rest = divmod(round(decode[f"{count}_per_token"] * steps), steps)
+            first = each + rest + more.get(f"decode__{count}", 0)
+        return [prefill[count] + more.get(f"prefill__{count}", 0), first, *[each] * (steps - 1)]
+
+    flops, *decode_flops = every("tensor_flops")
+    traced = [dict(zip(TRACED, counts, strict=True)) for counts in zip(*map(every, TRACED), strict=True)]
+    return DecoderRun(
+        point["seq_len_prefill"],
+        prefill_flops=flops,
+        decode_flops=tuple(decode_flops),
+        weight_bytes=prefill["weight_bytes"] + more.get("weight_bytes", 0),
+        kv_bytes_after_prefill=prefill["kv_cache_bytes"] + more.get("prefill__kv_cache_bytes", 0),
+        kv_bytes_after_decode=decode["kv_cache_bytes_final"] + more.get("decode__kv_cache_bytes", 0),
+        traced=tuple(traced),
+    )
+
+
 def test_two_contexts_on_meta_are_exact(run, read, tmp_path):
     result = run("--context", 24, 33, "--decode-steps", 3, "--batch", 2)
     assert result.exit_code == 0, result.output
-    assert "FLOPs: exact at all 2 points" in result.output
+    assert result.output.splitlines()[: len(LABELS)] == [f"{label}: exact at all 2 points" for label in LABELS.values()]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == FILES
 
     analytic, measured = read("analytic_scaling.json"), read("measured_scaling.json")
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
     for document in (analytic, measured):
+        jsonschema.validate(document, SCHEMA)
         assert (document["schema"], document["batch_size"], document["decode_steps"]) == (1, 2, 3)
         assert (document["model"]["hidden_size"], document["model"]["num_layers"]) == (144, 5)
         assert [point["seq_len_prefill"] for point in document["points"]] == [24, 33]
@@ -103,6 +125,7 @@ def test_a_decode_step_costs_the_mean_over_the_steps(run, read):
 def test_time_is_taken_on_a_cpu_with_its_spread_and_how(run, read):
     assert run("--context", 9, "--decode-steps", 1, "--device", "cpu").exit_code == 0
     measured = read("measured_scaling.json")
+    jsonschema.validate(measured, SCHEMA)
     (point,) = measured["points"]
     assert point["prefill"]["time_ms"] > 0
     assert point["decode"]["time_ms_per_token"] > 0
@@ -111,12 +134,16 @@ def test_time_is_taken_on_a_cpu_with_its_spread_and_how(run, read):
 
 
 def test_a_measurement_off_by_one_percent_is_exit_1_and_its_line(run, fake, tmp_path):
-    fake(1.01)
+    """Of 63,611,136 predicted FLOPs, 636,111 more measured."""
+    fake(prefill__tensor_flops=636_111)
     result = run("--context", 24, 33)
     assert result.exit_code == 1
-    assert "FLOPs: differ at 1 of 2 points; the largest, prefill of 24: " in result.output
-    assert result.output.splitlines()[0].endswith("-0.99 %")
+    flops, *others = result.output.splitlines()[: len(LABELS)]
+    assert flops.startswith("FLOPs: differ at 1 of 2 points; the largest, prefill of 24: ")
+    assert flops.endswith("-0.99 %")
+    assert all(line.endswith(": exact at all 2 points") for line in others)
     page = (tmp_path / "out" / "scaling.md").read_text(encoding="utf-8")
+    assert f"- {flops}\n- {others[0]}\n" in page
     (row,) = (line for line in page.splitlines() if line.startswith("|        24 | prefill, FLOPs "))
     assert row.endswith("-0.99 % |")
     # of the two points' absolute differences: mean, median, largest
@@ -124,10 +151,74 @@ def test_a_measurement_off_by_one_percent_is_exit_1_and_its_line(run, fake, tmp_
     assert [cell.strip() for cell in row.split("|")[2:5]] == ["0.495 %", "0.495 %", "0.99 %"]
 
 
+OFF = [*(f"{stage}__{count}" for stage in ("prefill", "decode") for count in LABELS if count != "weight_bytes")]
+
+
+@pytest.mark.parametrize("off", [*OFF, "weight_bytes"])
+def test_any_figure_that_is_off_by_one_is_exit_1_and_named(run, fake, off):
+    fake(**{off: 1})
+    result = run("--context", 24, 33, "--decode-steps", 3)
+    assert result.exit_code == 1
+    (line,) = (line for line in result.output.splitlines() if "differ" in line)
+    assert line.startswith(f"{LABELS[off.rpartition('__')[2]]}: differ at 1 of 2 points; the largest, ")
+    assert ("prefill of 24" if "prefill" in off or off == "weight_bytes" else "decode after 24") in line
+
+
+def test_every_count_of_the_files_is_judged(run, read, fake):
+    """All but the context and the times."""
+    fake()
+    assert run("--context", 24).exit_code == 0
+    for name in FILES[:2]:
+        (point,) = read(name)["points"]
+        counts = {(stage, count) for stage in ("prefill", "decode") for count in point[stage] if "time" not in count}
+        assert counts == set(METRICS)
+        assert all(point[stage][count] is not None for stage, count in counts)
+
+
+@pytest.mark.parametrize("stage", ["prefill", "decode"])
+@pytest.mark.parametrize(
+    ("device", "apart", "code"),
+    [
+        pytest.param("cpu", 2 * EXPERT, 0, id="two experts more, on a CPU"),
+        pytest.param("cpu", -EXPERT, 0, id="an expert less, on a CPU"),
+        pytest.param("cpu", 2 * EXPERT + 2, 1, id="an element beyond, on a CPU"),
+        pytest.param("meta", 2 * EXPERT, 1, id="two experts more, without data"),
+    ],
+)
+def test_bytes_of_whole_experts_differ_where_data_picks_them(run, fake, tmp_path, stage, device, apart, code):
+    fake(**{f"{stage}__io_bytes": apart})
+    result = run("--context", 24, 33, "--decode-steps", 3, "--device", device)
+    assert result.exit_code == code
+    picked = "I/O bytes: exact at all 2 points, but for the experts that the data picked"
+    assert (picked in result.output) == (code == 0)
+    page = (tmp_path / "out" / "scaling.md").read_text(encoding="utf-8")
+    assert (f"a whole number of experts, {EXPERT:,} bytes each" in page) == (code == 0)
+
+
+def test_launches_of_whole_experts_are_no_excuse(run, fake):
+    fake(prefill__launches=EXPERT)
+    assert run("--context", 24, "--device", "cpu").exit_code == 1
+
+
+@pytest.mark.parametrize(("device", "said"), [("meta", False), ("cpu", False), ("cuda:1", True)])
+def test_the_page_says_for_which_kernels_bytes_are_predicted(run, fake, tmp_path, device, said):
+    fake()
+    assert run("--context", 24, "--device", device).exit_code == 0
+    page = (tmp_path / "out" / "scaling.md").read_text(encoding="utf-8")
+    assert ("predicted for the kernels that meta runs" in page) == said
+
+
+def test_on_a_cpu_all_but_the_experts_that_the_data_picks_is_exact(run):
+    """3 sequences of one token pick 4 of 10 experts each."""
+    result = run("--context", 1, 2, "--decode-steps", 2, "--batch", 3, "--device", "cpu")
+    assert result.exit_code == 0, result.output
+
+
 def test_the_vendors_code_differs_by_its_rotary_tables(run, read):
     """In each of 5 layers 12 frequencies x 24 positions, a multiply-add each; transformers' is no matmul since 5.15."""
     result = run("--context", 24, "--decode-steps", 1, "--implementation", "vendor")
     assert result.exit_code == 1
+    assert "launches: differ at 1 of 1 points" in result.output
     ours, real = (read(f"{name}_scaling.json")["points"][0]["prefill"] for name in ("analytic", "measured"))
     assert ours["tensor_flops"] - real["tensor_flops"] == 2 * 5 * 12 * 24
 
@@ -212,4 +303,5 @@ def test_plots_go_into_their_folder(run, tmp_path):
     pytest.importorskip("matplotlib")
     result = run("--context", 24, 33, "--decode-steps", 1, "--plots", tmp_path / "figures")
     assert result.exit_code == 0, result.output
-    assert (tmp_path / "figures" / "predicted_and_measured.svg").stat().st_size > 0
+    svg = (tmp_path / "figures" / "predicted_and_measured.svg").read_text(encoding="utf-8")
+    assert "<!-- transformers, sdpa attention, bfloat16, batch 1, decode: 1 steps -->" in svg

@@ -5,6 +5,9 @@ import pytest
 from dsocr_cost.model import Decoder
 from pytest_dsocr import Case
 
+TRAFFIC = ("cuda_flops", "io_bytes", "launches", "compulsory_bytes")
+MEMORY = ("kv_cache_bytes", "activation_bytes", "peak_launch", "allocated_bytes")
+
 
 @pytest.mark.flops
 @pytest.mark.parametrize(
@@ -35,6 +38,35 @@ def test_decode_after_a_prefill_of_913(dsocr, step):
 def test_decode_of_a_batch(dsocr, batch):
     case = Case(f"decode over 945 keys, batch {batch}", batch=batch, q_len=1, kv_len=945)
     dsocr.compare(Decoder(dsocr.config.decoder), case)
+
+
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.memory
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case("a prefill of 283", batch=1, q_len=283, kv_len=283),
+        Case("a prefill of 2048", batch=1, q_len=2048, kv_len=2048),
+        Case("two prefills of 913", batch=2, q_len=913, kv_len=913),
+        Case("a step over 945 keys", batch=1, q_len=1, kv_len=945),
+        Case("a step of 8 over 8192 keys", batch=8, q_len=1, kv_len=8192),
+        Case("a step of 512 over 283 keys", batch=512, q_len=1, kv_len=283),
+    ],
+    ids=str,
+)
+def test_what_it_moves_and_holds(dsocr, case):
+    """283: 61,440 bytes of cache a position; logits of 129,280 in 2 and in 4 bytes, and twice 1,280 of 2 bytes.
+
+    A step puts new keys and values beside the old ones, layer by layer: for a moment both are allocated.
+    """
+    dsocr.compare_all(Decoder(dsocr.config.decoder), case, metrics=(*TRAFFIC, *MEMORY))
+
+
+@pytest.mark.memory
+def test_decoder_weight_bytes(dsocr):
+    """2,934,734,080 parameters of 2 bytes."""
+    dsocr.compare(Decoder(dsocr.config.decoder), Case("whole"), metric="weight_bytes")
 
 
 @pytest.mark.params

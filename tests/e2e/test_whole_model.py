@@ -7,6 +7,8 @@ from dsocr_cost.workload import MODES
 from pytest_dsocr import Case
 
 GUNDAM = MODES["gundam"]
+TRAFFIC = ("cuda_flops", "io_bytes", "launches")
+MEMORY = ("kv_cache_bytes", "activation_bytes", "peak_launch", "allocated_bytes")
 
 
 @pytest.mark.flops
@@ -28,6 +30,33 @@ def test_a_page_of_one_view(dsocr):
 def test_pages_with_crops(dsocr, case):
     """2x3: 273 + 20 * 31 = 893 image tokens, so a prefill of 903, then steps over 904, 905 and 906 keys."""
     dsocr.compare(DeepseekOCR(dsocr.config, GUNDAM, cropped=True), case)
+
+
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.memory
+@pytest.mark.parametrize(
+    ("mode", "case"),
+    [
+        pytest.param(MODES["tiny"], Case("tiny, 2 decoded", batch=1, text_tokens=5, decode_steps=2), id="tiny"),
+        pytest.param(MODES["base"], Case("base, two pages", batch=2, text_tokens=9, decode_steps=1), id="base"),
+        pytest.param(
+            GUNDAM,
+            Case("2x3 crops, 2 decoded", batch=1, text_tokens=10, decode_steps=2, crops_high=2, crops_wide=3),
+            id="2x3",
+        ),
+    ],
+)
+def test_what_a_run_moves_and_holds(dsocr, mode, case):
+    """The pixels stay until the run is over; the peak is SAM's bias or the prefill's logits, whichever is more."""
+    cropped = "crops_high" in case.sizes
+    dsocr.compare_all(DeepseekOCR(dsocr.config, mode, cropped=cropped), case, metrics=(*TRAFFIC, *MEMORY))
+
+
+@pytest.mark.memory
+def test_model_weight_bytes(dsocr):
+    """3,336,106,240 parameters of 2 bytes: 6,672,212,480."""
+    dsocr.compare(DeepseekOCR(dsocr.config, GUNDAM, cropped=True), Case("whole"), metric="weight_bytes")
 
 
 @pytest.mark.params

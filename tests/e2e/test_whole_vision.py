@@ -10,6 +10,8 @@ from dsocr_cost.workload import MODES
 from pytest_dsocr import Case
 
 GUNDAM, GUNDAM_M = MODES["gundam"], MODES["gundam-m"]
+TRAFFIC = ("cuda_flops", "io_bytes", "launches", "compulsory_bytes")
+MEMORY = ("activation_bytes", "peak_launch", "allocated_bytes")
 
 
 @pytest.mark.flops
@@ -49,6 +51,38 @@ def test_crops_of_640_and_a_view_of_1024(dsocr, case):
 )
 def test_crops_of_1024_and_a_view_of_1280(dsocr, case):
     dsocr.compare(Vision(dsocr.config, GUNDAM_M, cropped=True), case)
+
+
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.memory
+@pytest.mark.parametrize("mode", MODES.values(), ids=list(MODES))
+def test_what_a_view_moves_and_holds(dsocr, mode):
+    """Base: 1 x 12 heads x 4096 x 4096 biases of 2 bytes, twice; 6,291,456 bytes of pixels, 5 such maps of SAM."""
+    case = Case(mode.name, batch=1)
+    dsocr.compare_all(Vision(dsocr.config, mode, cropped=False), case, metrics=(*TRAFFIC, *MEMORY))
+
+
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.memory
+@pytest.mark.parametrize(
+    ("mode", "case"),
+    [
+        pytest.param(GUNDAM, Case("gundam, 2x3 crops", batch=1, crops_high=2, crops_wide=3), id="2x3"),
+        pytest.param(GUNDAM, Case("gundam, two of 1x2 crops", batch=2, crops_high=1, crops_wide=2), id="two of 1x2"),
+        pytest.param(GUNDAM_M, Case("gundam-m, 1x2 crops", batch=1, crops_high=1, crops_wide=2), id="gundam-m"),
+    ],
+)
+def test_what_crops_and_a_view_move_and_hold(dsocr, mode, case):
+    """1x2: the global view is the peak, beside the crops' features; from 4 crops of 640 on, the crops are."""
+    dsocr.compare_all(Vision(dsocr.config, mode, cropped=True), case, metrics=(*TRAFFIC, *MEMORY))
+
+
+@pytest.mark.memory
+def test_vision_weight_bytes(dsocr):
+    """401,372,160 parameters of 2 bytes."""
+    dsocr.compare(Vision(dsocr.config, GUNDAM, cropped=True), Case("whole"), metric="weight_bytes")
 
 
 @pytest.mark.params

@@ -7,6 +7,7 @@ a prefill of 512.
 
 import pytest
 
+from dsocr_cost import DecoderConfig
 from dsocr_cost.layers import (
     DeepseekV2DecoderLayer,
     DeepseekV2MLP,
@@ -17,7 +18,9 @@ from dsocr_cost.layers import (
 )
 from pytest_dsocr import Case
 
-TRAFFIC = ("cuda_flops", "io_bytes", "launches")
+TRAFFIC = ("cuda_flops", "io_bytes", "launches", "compulsory_bytes")
+MEMORY = ("activation_bytes", "peak_launch", "allocated_bytes")
+WEIGHTS = ("params", "weight_bytes")
 
 POSITIONS = [
     Case("prefill of 512", batch=1, q_len=512),
@@ -32,6 +35,8 @@ SEQUENCES = [
     Case("decode over 945 keys", batch=1, q_len=1, kv_len=945),
     Case("three prefills of 913", batch=3, q_len=913, kv_len=913),
     Case("three decodes over 945 keys", batch=3, q_len=1, kv_len=945),
+    Case("chunk of 256 over 913 keys", batch=1, q_len=256, kv_len=913),
+    Case("three chunks of 37 over 57 keys", batch=3, q_len=37, kv_len=57),
 ]
 ANY = Case("any size")
 DENSE, MOE = 0, 1  # the first layer of each sort
@@ -52,10 +57,18 @@ def test_mlp_traffic(dsocr, case):
     dsocr.compare_all(DeepseekV2MLP.from_config(dsocr.config.decoder), case, metrics=TRAFFIC)
 
 
+@pytest.mark.memory
+@pytest.mark.parametrize("case", POSITIONS, ids=str)
+def test_mlp_memory(dsocr, case):
+    """At the product, launch 4: 512 * 1280 * 2 bytes, and 3 * 512 * 6848 * 2: 22,347,776."""
+    dsocr.compare_all(DeepseekV2MLP.from_config(dsocr.config.decoder), case, metrics=MEMORY)
+
+
 @pytest.mark.params
+@pytest.mark.memory
 def test_mlp_params(dsocr):
     """3 * 1280 * 6848 = 26,296,320."""
-    dsocr.compare(DeepseekV2MLP.from_config(dsocr.config.decoder), ANY, metric="params")
+    dsocr.compare_all(DeepseekV2MLP.from_config(dsocr.config.decoder), ANY, metrics=WEIGHTS)
 
 
 @pytest.mark.flops
@@ -73,10 +86,18 @@ def test_gate_traffic(dsocr, case):
     dsocr.compare_all(MoEGate.from_config(dsocr.config.decoder), case, metrics=TRAFFIC)
 
 
+@pytest.mark.memory
+@pytest.mark.parametrize("case", POSITIONS, ids=str)
+def test_gate_memory(dsocr, case):
+    """At the logits: 512 * 1280 numbers in 2 and 4 bytes, 64 * 1280 weights and 512 * 64 logits in 4: 4,390,912."""
+    dsocr.compare_all(MoEGate.from_config(dsocr.config.decoder), case, metrics=MEMORY)
+
+
 @pytest.mark.params
+@pytest.mark.memory
 def test_gate_params(dsocr):
     """1280 * 64 = 81,920."""
-    dsocr.compare(MoEGate.from_config(dsocr.config.decoder), ANY, metric="params")
+    dsocr.compare_all(MoEGate.from_config(dsocr.config.decoder), ANY, metrics=WEIGHTS)
 
 
 @pytest.mark.flops
@@ -101,10 +122,22 @@ def test_moe_traffic(dsocr, case):
     dsocr.compare_all(DeepseekV2MoE(dsocr.config.decoder), case, metrics=TRAFFIC)
 
 
+@pytest.mark.memory
+@pytest.mark.parametrize("case", POSITIONS, ids=str)
+def test_moe_memory(dsocr, case):
+    """On the way back to the tokens, launch 21: 3072 rows of 1280 in 2, 2, 4 and 4 bytes, 47,185,920.
+
+    Beside them the input, 1,310,720; 512 * (64 * 4 + 6 * 12) of the router; 3072 * 32 of indices and weights; 512 of
+    counts. A decode step has its peak in the router, whose weight is as large in fp32 as ever.
+    """
+    dsocr.compare_all(DeepseekV2MoE(dsocr.config.decoder), case, metrics=MEMORY)
+
+
 @pytest.mark.params
+@pytest.mark.memory
 def test_moe_params(dsocr):
     """81,920 + 64 * 3 * 1280 * 896 + 3 * 1280 * 1792 = 227,164,160."""
-    dsocr.compare(DeepseekV2MoE(dsocr.config.decoder), ANY, metric="params")
+    dsocr.compare_all(DeepseekV2MoE(dsocr.config.decoder), ANY, metrics=WEIGHTS)
 
 
 @pytest.mark.flops
@@ -122,10 +155,18 @@ def test_rms_norm_traffic(dsocr, case):
     dsocr.compare_all(DeepseekV2RMSNorm.from_config(dsocr.config.decoder), case, metrics=TRAFFIC)
 
 
+@pytest.mark.memory
+@pytest.mark.parametrize("case", POSITIONS, ids=str)
+def test_rms_norm_memory(dsocr, case):
+    """At launch 6: 512 * 1280 numbers in 2, 4 and 4 bytes, and 2 * 512 in 4: 6,557,696."""
+    dsocr.compare_all(DeepseekV2RMSNorm.from_config(dsocr.config.decoder), case, metrics=MEMORY)
+
+
 @pytest.mark.params
+@pytest.mark.memory
 def test_rms_norm_params(dsocr):
     """1280."""
-    dsocr.compare(DeepseekV2RMSNorm.from_config(dsocr.config.decoder), ANY, metric="params")
+    dsocr.compare_all(DeepseekV2RMSNorm.from_config(dsocr.config.decoder), ANY, metrics=WEIGHTS)
 
 
 @pytest.mark.flops
@@ -145,10 +186,23 @@ def test_dense_layer_traffic(dsocr, case):
     dsocr.compare_all(layer, Case(f"dense, {case}", **case.sizes), metrics=TRAFFIC)
 
 
+@pytest.mark.memory
+@pytest.mark.parametrize("case", SEQUENCES, ids=lambda case: f"dense, {case}")
+def test_dense_layer_memory(dsocr, case):
+    """At the product of its SwiGLU, launch 38 under sdpa: 21,037,056 bytes.
+
+    Beside them what came in, the residual and its norm, of 1,310,720 each, and 262,144 of cosine and sine; under eager
+    a mask of 2 * 512**2 and scores of 2 * 10 * 512**2, which attention gave. The cache holds 2 * 2 * 512 * 1280.
+    """
+    layer = DeepseekV2DecoderLayer(dsocr.config.decoder, DENSE)
+    dsocr.compare_all(layer, Case(f"dense, {case}", **case.sizes), metrics=(*MEMORY, "kv_cache_bytes"))
+
+
 @pytest.mark.params
+@pytest.mark.memory
 def test_dense_layer_params(dsocr):
     """4 * 1280**2 + 26,296,320 + 2 * 1280 = 32,852,480."""
-    dsocr.compare(DeepseekV2DecoderLayer(dsocr.config.decoder, DENSE), Case("dense"), metric="params")
+    dsocr.compare_all(DeepseekV2DecoderLayer(dsocr.config.decoder, DENSE), Case("dense"), metrics=WEIGHTS)
 
 
 @pytest.mark.flops
@@ -168,10 +222,22 @@ def test_moe_layer_traffic(dsocr, case):
     dsocr.compare_all(layer, Case(f"MoE, {case}", **case.sizes), metrics=TRAFFIC)
 
 
+@pytest.mark.memory
+@pytest.mark.parametrize("case", SEQUENCES, ids=lambda case: f"MoE, {case}")
+def test_moe_layer_memory(dsocr, case):
+    """At its mixture's launch 21, 55 under sdpa: 48,763,392 bytes, of which 1,310,720 are the norm of the residual.
+
+    Beside them what came in and the residual, of 1,310,720 each, and 262,144 of cosine and sine.
+    """
+    layer = DeepseekV2DecoderLayer(dsocr.config.decoder, MOE)
+    dsocr.compare_all(layer, Case(f"MoE, {case}", **case.sizes), metrics=(*MEMORY, "kv_cache_bytes"))
+
+
 @pytest.mark.params
+@pytest.mark.memory
 def test_moe_layer_params(dsocr):
     """4 * 1280**2 + 227,164,160 + 2 * 1280 = 233,720,320."""
-    dsocr.compare(DeepseekV2DecoderLayer(dsocr.config.decoder, MOE), Case("MoE"), metric="params")
+    dsocr.compare_all(DeepseekV2DecoderLayer(dsocr.config.decoder, MOE), Case("MoE"), metrics=WEIGHTS)
 
 
 @pytest.mark.flops
@@ -189,7 +255,55 @@ def test_lm_head_traffic(dsocr, case):
     dsocr.compare_all(LMHead.from_config(dsocr.config.decoder), case, metrics=TRAFFIC)
 
 
+@pytest.mark.memory
+@pytest.mark.parametrize("case", POSITIONS, ids=str)
+def test_lm_head_memory(dsocr, case):
+    """2 * 512 * (1280 + 129280) = 133,693,440."""
+    dsocr.compare_all(LMHead.from_config(dsocr.config.decoder), case, metrics=MEMORY)
+
+
 @pytest.mark.params
+@pytest.mark.memory
 def test_lm_head_params(dsocr):
     """1280 * 129280 = 165,478,400."""
-    dsocr.compare(LMHead.from_config(dsocr.config.decoder), ANY, metric="params")
+    dsocr.compare_all(LMHead.from_config(dsocr.config.decoder), ANY, metrics=WEIGHTS)
+
+
+WIDE, ONE_EACH, MANY_SHARED = (
+    DeepseekV2MoE(DecoderConfig(moe_intermediate_size=4096)),
+    DeepseekV2MoE(DecoderConfig(num_experts_per_tok=1)),
+    DeepseekV2MoE(DecoderConfig(n_shared_experts=24)),
+)
+
+
+@pytest.mark.traffic
+@pytest.mark.memory
+@pytest.mark.parametrize(
+    ("layer", "case"),
+    [
+        pytest.param(DeepseekV2MLP(1280, 512), Case("narrow, 512", batch=1, q_len=512), id="narrow SwiGLU"),
+        pytest.param(MoEGate(64, 256), Case("256 experts, 512", batch=1, q_len=512), id="more experts than channels"),
+        pytest.param(WIDE, Case("wide, 512", batch=1, q_len=512), id="wide experts"),
+        pytest.param(ONE_EACH, Case("one each, 512", batch=1, q_len=512), id="one expert a token"),
+        pytest.param(MANY_SHARED, Case("many shared, 512", batch=1, q_len=512), id="many shared experts"),
+    ],
+)
+def test_memory_of_other_feed_forwards(dsocr, layer, case):
+    """Peaks that this model does not have.
+
+    The output of a SwiGLU: 2 * 512 * (2 * 1280 + 512) bytes. The end of a router: 512 * (64 * 2 + 2 * 256 * 4 +
+    6 * 16). The product inside of experts, the sums of their rows, the product inside of shared experts.
+    """
+    dsocr.compare_all(layer, case, metrics=("io_bytes", "launches", "compulsory_bytes", *MEMORY))
+
+
+@pytest.mark.memory
+@pytest.mark.parametrize("case", SEQUENCES, ids=lambda case: f"shared keys, {case}")
+def test_memory_of_a_layer_with_shared_keys_and_a_narrow_swiglu(dsocr, case):
+    """Most is allocated in the second norm of a prefill, when keys and values are in the cache, and no activations.
+
+    6 * 1,310,720 + 262,144 + 4,096 bytes, 2 * 2 * 512 * 256 of cache, beside 2 * 5,900,800 of weights: 20,456,448.
+    """
+    config = DecoderConfig(num_key_value_heads=2, intermediate_size=512)
+    case = Case(f"shared keys, {case}", **case.sizes)
+    dsocr.compare_all(DeepseekV2DecoderLayer(config, DENSE), case, metrics=(*MEMORY, "kv_cache_bytes"))

@@ -9,7 +9,9 @@ import pytest
 from dsocr_cost.layers import Attention, Block, ImageEncoderViT, LayerNorm2d, MLPBlock, PatchEmbed
 from pytest_dsocr import Case
 
-TRAFFIC = ("cuda_flops", "io_bytes", "launches")
+TRAFFIC = ("cuda_flops", "io_bytes", "launches", "compulsory_bytes")
+MEMORY = ("activation_bytes", "peak_launch", "allocated_bytes")
+WEIGHTS = ("params", "weight_bytes")
 
 IMAGES = [
     Case("1024 view", batch=1, height=1024, width=1024),
@@ -29,6 +31,21 @@ WINDOWS = [
     Case("window, 640", batch=9, height=14, width=14),
     Case("window, six 640", batch=6 * 9, height=14, width=14),
 ]
+FEW_TOKENS = [
+    Case("8 x 8 tokens", batch=1, height=8, width=8),
+    Case("two of 8 x 8 tokens", batch=2, height=8, width=8),
+    Case("4 x 4 tokens", batch=1, height=4, width=4),
+]
+OTHER_GRIDS = [
+    Case("one window", batch=1, height=14, width=14),
+    Case("rows end early", batch=1, height=28, width=20),
+    Case("rows are left out of two", batch=2, height=20, width=28),
+]
+OTHER_IMAGES = [
+    Case("small image", batch=1, height=160, width=160),
+    Case("eight of 240", batch=8, height=240, width=240),
+    Case("as wide as trained", batch=1, height=640, width=1024),
+]
 ANY = Case("any size")
 
 
@@ -47,10 +64,18 @@ def test_patch_embed_traffic(dsocr, case):
     dsocr.compare_all(PatchEmbed.from_config(dsocr.config.sam), case, metrics=TRAFFIC)
 
 
+@pytest.mark.memory
+@pytest.mark.parametrize("case", IMAGES, ids=str)
+def test_patch_embed_memory(dsocr, case):
+    """Pixels and patches, 2 * (3 * 1024**2 + 4096 * 768) = 12,582,912; with 590,592 weights 13,764,096."""
+    dsocr.compare_all(PatchEmbed.from_config(dsocr.config.sam), case, metrics=MEMORY)
+
+
+@pytest.mark.memory
 @pytest.mark.params
 def test_patch_embed_params(dsocr):
     """768 * 3 * 16 * 16 + 768 = 590,592."""
-    dsocr.compare(PatchEmbed.from_config(dsocr.config.sam), ANY, metric="params")
+    dsocr.compare_all(PatchEmbed.from_config(dsocr.config.sam), ANY, metrics=WEIGHTS)
 
 
 @pytest.mark.flops
@@ -71,15 +96,28 @@ def test_windowed_attention_traffic(dsocr, case):
     """28 launches under sdpa: 9 a table, 2 linears, 2 products, the bias's sum, the kernel, 4 copies.
 
     The sum adds 25 * 12 * 196**2 = 11,524,800 FLOPs; a table is stretched to 27 * 64 numbers, and 2 * 14 + 2 * 14**2
-    distances are worked out: 11,524,800 + 2 * 2,148.
+    distances are worked out: 11,524,800 + 2 * 2,148. Input, output and weights have to be moved: 2 * (2 * 4900 * 768 +
+    2,365,824) = 19,784,448 bytes; eager attention gives 11,524,800 weights of its own, 23,049,600 bytes more.
     """
     dsocr.compare_all(Attention.from_config(dsocr.config.sam, windowed=True), case, metrics=TRAFFIC)
 
 
+@pytest.mark.memory
+@pytest.mark.parametrize("case", WINDOWS, ids=str)
+def test_windowed_attention_memory(dsocr, case):
+    """Under sdpa, the bias stands beside its copy, made by launch 25 of 28.
+
+    Input, q, k and v, and those again: 7 * (4900 * 768 * 2); twice a bias of 300 * 196**2 * 2: 98,784,000. Eager: one
+    bias, the scores with it, those in fp32 and their softmax, 12 bytes a pair: 190,982,400.
+    """
+    dsocr.compare_all(Attention.from_config(dsocr.config.sam, windowed=True), case, metrics=MEMORY)
+
+
+@pytest.mark.memory
 @pytest.mark.params
 def test_windowed_attention_params(dsocr):
     """768 * 2304 + 2304 + 768 * 768 + 768, and two tables of 27 * 64: 2,365,824."""
-    dsocr.compare(Attention.from_config(dsocr.config.sam, windowed=True), Case("window"), metric="params")
+    dsocr.compare_all(Attention.from_config(dsocr.config.sam, windowed=True), Case("window"), metrics=WEIGHTS)
 
 
 @pytest.mark.flops
@@ -104,10 +142,23 @@ def test_global_attention_traffic(dsocr, case):
     dsocr.compare_all(Attention.from_config(dsocr.config.sam, windowed=False), case, metrics=TRAFFIC)
 
 
+@pytest.mark.memory
+@pytest.mark.parametrize("case", [*GRIDS, *FEW_TOKENS], ids=str)
+def test_global_attention_memory(dsocr, case):
+    """One image needs no copy of q, k and v: 4 * (4096 * 768 * 2) and 2 * (12 * 4096**2 * 2): 830,472,192.
+
+    Over 8 x 8 tokens a bias is as large as the input, 98,304 bytes: it stands beside input, q, k and v, what the scores
+    sum, and the projection of that: 7 * 98,304; of two, with a copy of q, k and v, 10 * 196,608. Over 4 x 4 that holds
+    for eager attention too: with two biases, 6 * 24,576 + 2 * 6,144.
+    """
+    dsocr.compare_all(Attention.from_config(dsocr.config.sam, windowed=False), case, metrics=MEMORY)
+
+
+@pytest.mark.memory
 @pytest.mark.params
 def test_global_attention_params(dsocr):
     """The windowed one's linears, and two tables of 127 * 64: 2,378,624."""
-    dsocr.compare(Attention.from_config(dsocr.config.sam, windowed=False), Case("global"), metric="params")
+    dsocr.compare_all(Attention.from_config(dsocr.config.sam, windowed=False), Case("global"), metrics=WEIGHTS)
 
 
 @pytest.mark.flops
@@ -125,10 +176,18 @@ def test_mlp_block_traffic(dsocr, case):
     dsocr.compare_all(MLPBlock.from_config(dsocr.config.sam), case, metrics=TRAFFIC)
 
 
+@pytest.mark.memory
+@pytest.mark.parametrize("case", GRIDS, ids=str)
+def test_mlp_block_memory(dsocr, case):
+    """Input, and what GELU reads and writes: 2 * 4096 * (768 + 2 * 3072) = 56,623,104."""
+    dsocr.compare_all(MLPBlock.from_config(dsocr.config.sam), case, metrics=MEMORY)
+
+
+@pytest.mark.memory
 @pytest.mark.params
 def test_mlp_block_params(dsocr):
     """768 * 3072 + 3072 + 3072 * 768 + 768 = 4,722,432."""
-    dsocr.compare(MLPBlock.from_config(dsocr.config.sam), ANY, metric="params")
+    dsocr.compare_all(MLPBlock.from_config(dsocr.config.sam), ANY, metrics=WEIGHTS)
 
 
 @pytest.mark.flops
@@ -148,10 +207,20 @@ def test_windowed_block_traffic(dsocr, case):
     )
 
 
+@pytest.mark.memory
+@pytest.mark.parametrize("case", [*GRIDS, *OTHER_GRIDS], ids=lambda case: f"window, {case}")
+def test_windowed_block_memory(dsocr, case):
+    """Attention over the windows, and the residual: 98,784,000 + 4096 * 768 * 2 = 105,075,456."""
+    dsocr.compare_all(
+        Block.from_config(dsocr.config.sam, windowed=True), Case(f"window, {case}", **case.sizes), metrics=MEMORY
+    )
+
+
+@pytest.mark.memory
 @pytest.mark.params
 def test_windowed_block_params(dsocr):
     """2,365,824 + 4,722,432 + 2 * (2 * 768) = 7,091,328."""
-    dsocr.compare(Block.from_config(dsocr.config.sam, windowed=True), Case("window"), metric="params")
+    dsocr.compare_all(Block.from_config(dsocr.config.sam, windowed=True), Case("window"), metrics=WEIGHTS)
 
 
 @pytest.mark.flops
@@ -171,10 +240,23 @@ def test_global_block_traffic(dsocr, case):
     )
 
 
+@pytest.mark.memory
+@pytest.mark.parametrize("case", [*GRIDS, *OTHER_GRIDS, *FEW_TOKENS], ids=lambda case: f"global, {case}")
+def test_global_block_memory(dsocr, case):
+    """Attention and the residual, 830,472,192 + 6,291,456 = 836,763,648.
+
+    Over 8 x 8 tokens it is the MLP: input, sum with attention, normed sum, and twice 4 times as wide: 11 * 98,304.
+    """
+    dsocr.compare_all(
+        Block.from_config(dsocr.config.sam, windowed=False), Case(f"global, {case}", **case.sizes), metrics=MEMORY
+    )
+
+
+@pytest.mark.memory
 @pytest.mark.params
 def test_global_block_params(dsocr):
     """2,378,624 + 4,722,432 + 2 * (2 * 768) = 7,104,128."""
-    dsocr.compare(Block.from_config(dsocr.config.sam, windowed=False), Case("global"), metric="params")
+    dsocr.compare_all(Block.from_config(dsocr.config.sam, windowed=False), Case("global"), metrics=WEIGHTS)
 
 
 @pytest.mark.flops
@@ -192,10 +274,18 @@ def test_layer_norm_2d_traffic(dsocr, case):
     dsocr.compare_all(LayerNorm2d.from_config(dsocr.config.sam), case, metrics=TRAFFIC)
 
 
+@pytest.mark.memory
+@pytest.mark.parametrize("case", GRIDS, ids=str)
+def test_layer_norm_2d_memory(dsocr, case):
+    """In and out, a mean and a deviation a position: 4096 * (2 * 256 * 2 + 2 * 4) = 4,227,072."""
+    dsocr.compare_all(LayerNorm2d.from_config(dsocr.config.sam), case, metrics=MEMORY)
+
+
+@pytest.mark.memory
 @pytest.mark.params
 def test_layer_norm_2d_params(dsocr):
     """2 * 256."""
-    dsocr.compare(LayerNorm2d.from_config(dsocr.config.sam), ANY, metric="params")
+    dsocr.compare_all(LayerNorm2d.from_config(dsocr.config.sam), ANY, metrics=WEIGHTS)
 
 
 @pytest.mark.flops
@@ -214,11 +304,27 @@ def test_image_encoder_flops(dsocr, case):
 @pytest.mark.traffic
 @pytest.mark.parametrize("case", IMAGES, ids=str)
 def test_image_encoder_traffic(dsocr, case):
-    """Patches, positions, 8 * 39 + 4 * 34, 4 convolutions and 2 norms: 456 launches."""
+    """Patches, positions, 8 * 39 + 4 * 34, 4 convolutions and 2 norms: 456 launches.
+
+    Pixels, weights and features have to be moved: 2 * (3 * 1024**2 + 95,569,152 + 256 * 1024) = 197,954,048 bytes.
+    """
     dsocr.compare_all(ImageEncoderViT.from_config(dsocr.config.sam), case, metrics=TRAFFIC)
 
 
+@pytest.mark.memory
+@pytest.mark.parametrize("case", [*IMAGES, *OTHER_IMAGES], ids=str)
+def test_image_encoder_memory(dsocr, case):
+    """The first global block, beside the pixels: 836,763,648 + 3 * 1024**2 * 2 = 843,055,104, at launch 106.
+
+    With the weights, 2 * 95,569,152, that is 1,034,193,408. A small image is less than the positions: pixels and
+    patches, 100 * 768 * 2 each; 64**2 * 768 of them in fp32, and 100 * 768 made of those: 13,197,312. Eight of 15 x 15
+    patches pad those to 28 x 28: the first windowed block is the peak.
+    """
+    dsocr.compare_all(ImageEncoderViT.from_config(dsocr.config.sam), case, metrics=MEMORY)
+
+
+@pytest.mark.memory
 @pytest.mark.params
 def test_image_encoder_params(dsocr):
     """95,569,152, the published size of SAM in this model."""
-    dsocr.compare(ImageEncoderViT.from_config(dsocr.config.sam), ANY, metric="params")
+    dsocr.compare_all(ImageEncoderViT.from_config(dsocr.config.sam), ANY, metrics=WEIGHTS)

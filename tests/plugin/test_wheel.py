@@ -26,6 +26,7 @@ def installed(tmp_path_factory):
 def test_it_brings_types_tables_and_the_schema(installed):
     brought = {str(path.relative_to(installed)) for path in installed.rglob("*") if path.is_file()}
     assert brought >= {
+        "dsocr_cost/devices.toml",
         "dsocr_cost/py.typed",
         "pytest_dsocr/py.typed",
         "pytest_dsocr/rows.schema.json",

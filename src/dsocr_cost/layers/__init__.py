@@ -2,11 +2,14 @@
 
 from .catalog import LAYERS
 from .clip import CLIPVisionEmbeddings, NoTPAttention, NoTPFeedForward, NoTPTransformer, NoTPTransformerBlock, VitModel
-from .decoder import DeepseekV2DecoderLayer, DeepseekV2MLP, DeepseekV2MoE, DeepseekV2RMSNorm, LMHead, MoEGate
+from .decoder import DeepseekV2DecoderLayer, DeepseekV2RMSNorm, LMHead
 from .layer import Layer, layer_name
 from .llama import LlamaAttention, LlamaFlashAttention2, LlamaRotaryEmbedding
+from .moe import DeepseekV2MLP, DeepseekV2MoE, MoEGate
 from .projector import MlpProjector
-from .sam import Attention, Block, ImageEncoderViT, LayerNorm2d, MLPBlock, PatchEmbed
+from .sam import ImageEncoderViT, LayerNorm2d, PatchEmbed
+from .sam_attention import Attention
+from .sam_block import Block, MLPBlock
 
 __all__ = [
     "LAYERS",

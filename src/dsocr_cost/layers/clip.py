@@ -9,27 +9,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from ..execution import INT64_BYTES, Execution
+from ..execution import FP32_BYTES, Execution
 from ..kernels import (
     Tensor,
     bmm,
-    conv2d,
-    conv2d_params,
     copy,
-    differ,
-    either,
-    embedding_params,
     fused_attention,
     layer_norm,
     layer_norm_params,
     linear,
     linear_params,
-    lookup,
     pointwise,
     several,
     softmax,
 )
+from ..moment import Boundary, Moment, during
 from ..op import under
+from .clip_embeddings import CLIPVisionEmbeddings
 from .layer import sized
 
 if TYPE_CHECKING:
@@ -46,54 +42,6 @@ __all__ = [
     "NoTPTransformerBlock",
     "VitModel",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class CLIPVisionEmbeddings:
-    """Patches, a class token before them, and a position vector on each.
-
-    ``patches`` says where they come from: ``conv`` is its own convolution over pixels, ``sam`` takes SAM's features
-    and leaves the convolution idle; its parameters are there in both.
-    """
-
-    group: ClassVar[str] = "vision"
-    config: ClipConfig
-    patches: Literal["conv", "sam"] = "sam"
-
-    @sized
-    def ops(self, batch: Count, height: Count, width: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
-        """Price ``batch`` images: height x width pixels for ``conv``, height x width features for ``sam``."""
-        item, hidden, rows, columns = execution.item_bytes, self.config.hidden_size, height, width
-        if self.patches == "conv":
-            size, channels = self.config.patch_size, (self.config.num_channels, self.config.hidden_size)
-            rows, columns = height // size, width // size
-            yield conv2d("patch_embedding", item, batch, (height, width), (rows, columns), channels, size)
-        patches, vector = Tensor(batch * rows * columns * hidden, item), embedding_params(1, hidden) * item
-        tokens = Tensor(patches.elements + batch * hidden, item)
-        yield copy("class_embedding.cat", tokens, patches, weights=vector)
-        side = self.config.image_size // self.config.patch_size
-        other = differ(rows * columns, side * side)
-        if self.patches == "conv":  # it asks for a square, too
-            other = either(other, differ(height, width))
-        yield from self._position_embedding(rows, columns, item, other)
-        yield pointwise("position_embedding.add", tokens, tokens, Tensor((rows * columns + 1) * hidden, item))
-
-    def _position_embedding(self, rows: Count, columns: Count, item: int, other: Count) -> Iterator[Op]:
-        """Look the trained grid's vectors up, or stretch them where it is an ``other`` one."""
-        hidden, side = self.config.hidden_size, self.config.image_size // self.config.patch_size
-        table, vector = embedding_params(side * side, hidden) * item, embedding_params(1, hidden) * item
-        stretched = Tensor(rows * columns * hidden, item)
-        vectors = Tensor(stretched.elements + hidden, item)
-        yield lookup("position_embedding", vectors, Tensor(rows * columns + 1, INT64_BYTES)).times(1 - other)
-        yield pointwise("position_embedding.resize", stretched, weights=table).times(other)
-        yield copy("position_embedding.cat", vectors, stretched, weights=vector).times(other)
-
-    @property
-    def params(self) -> int:
-        """The convolution without bias, the class token, and a position for each patch and the class token."""
-        width, patches = self.config.hidden_size, (self.config.image_size // self.config.patch_size) ** 2
-        convolution = conv2d_params(self.config.num_channels, width, self.config.patch_size, bias=False)
-        return convolution + embedding_params(1, width) + embedding_params(patches + 1, width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +82,33 @@ class NoTPAttention:
             yield copy("sdpa.contiguous", hidden)
         yield linear("out_proj", item, rows, width, width, bias=True)
 
+    @sized
+    def boundary(self, batch: Count, tokens: Count, *, execution: Execution = Execution()) -> Boundary:
+        """Take and give a vector a token, and what ``returned_scores`` counts."""
+        x = batch * tokens * (self.hidden_size * execution.item_bytes)
+        return Boundary(x, x + self.returned_scores(batch, tokens, execution))
+
+    @sized
+    def moments(self, batch: Count, tokens: Count, *, execution: Execution = Execution()) -> Iterator[Moment]:
+        """Look at the last linear; of eager attention at its softmax, and around it, where tokens are few."""
+        item = execution.item_bytes
+        x, pairs = batch * tokens * (self.hidden_size * item), batch * tokens * tokens * self.num_attention_heads
+        held = 4 * x  # the input, q, k and v
+        if execution.fused:
+            yield Moment("out_proj", held + 2 * x)
+            return
+        casted = item != FP32_BYTES
+        yield Moment("sdpa.scores", held + 2 * x * several(batch) + pairs * item)
+        # scores, those in fp32, and their softmax; of a model in fp32 scores, and those scaled, are as much before
+        yield Moment("sdpa.softmax" if casted else "sdpa.scale", held + pairs * (item + (1 + casted) * FP32_BYTES))
+        yield Moment("sdpa.contiguous", held + 2 * x + pairs * item)
+
+    def returned_scores(self, batch: Count, tokens: Count, execution: Execution) -> Count:
+        """Count the bytes of the softmax, which transformers' eager attention returns."""
+        if execution.fused or execution.implementation == "vendor":
+            return 0
+        return batch * tokens * tokens * (self.num_attention_heads * execution.item_bytes)
+
     @property
     def params(self) -> int:
         """Four square linears with biases, however they are stored."""
@@ -163,6 +138,18 @@ class NoTPFeedForward:
         yield pointwise("activation_fn.sigmoid", hidden, hidden)
         yield pointwise("activation_fn.mul", hidden, hidden, hidden)
         yield linear("fc2", item, rows, self.hidden_dim, self.dim, bias=True)
+
+    @sized
+    def boundary(self, batch: Count, tokens: Count, *, execution: Execution = Execution()) -> Boundary:
+        """Take and give a vector a token."""
+        x = batch * tokens * (self.dim * execution.item_bytes)
+        return Boundary(x, x)
+
+    @sized
+    def moments(self, batch: Count, tokens: Count, *, execution: Execution = Execution()) -> Iterator[Moment]:
+        """Look inside QuickGELU: the hidden activations, those scaled, and the sigmoid of these."""
+        held, rows = (self.dim + 3 * self.hidden_dim) * execution.item_bytes, batch * tokens
+        yield Moment("activation_fn.sigmoid", rows * held)
 
     @property
     def params(self) -> int:
@@ -199,6 +186,19 @@ class NoTPTransformerBlock:
         yield from under("mlp", self.mlp.ops(batch, tokens, execution=execution))
         yield pointwise("residual2", x, x, x)
 
+    @sized
+    def boundary(self, batch: Count, tokens: Count, *, execution: Execution = Execution()) -> Boundary:
+        """Take and give a vector a token."""
+        return self.mlp.boundary(batch, tokens, execution=execution)
+
+    @sized
+    def moments(self, batch: Count, tokens: Count, *, execution: Execution = Execution()) -> Iterator[Moment]:
+        """Go through attention, while the block's input waits, and the feed-forward, while its residual does, too."""
+        x = self.boundary(batch, tokens, execution=execution).inputs
+        scores = self.self_attn.returned_scores(batch, tokens, execution)  # nobody drops them until the block is done
+        yield from during("self_attn", x, self.self_attn.moments(batch, tokens, execution=execution))
+        yield from during("mlp", 2 * x + scores, self.mlp.moments(batch, tokens, execution=execution))
+
     @property
     def params(self) -> int:
         """Attention, feed-forward and two layer norms."""
@@ -222,6 +222,18 @@ class NoTPTransformer:
         """Price ``batch`` sequences of ``tokens``."""
         for index in range(self.config.num_hidden_layers):
             yield from under(f"layers.{index}", self.block.ops(batch, tokens, execution=execution))
+
+    @sized
+    def boundary(self, batch: Count, tokens: Count, *, execution: Execution = Execution()) -> Boundary:
+        """Take and give a vector a token."""
+        return self.block.boundary(batch, tokens, execution=execution)
+
+    @sized
+    def moments(self, batch: Count, tokens: Count, *, execution: Execution = Execution()) -> Iterator[Moment]:
+        """Go through the second block, if there is one: from there on, its own input waits beside the first one's."""
+        index = min(1, self.config.num_hidden_layers - 1)
+        held = index * self.boundary(batch, tokens, execution=execution).inputs
+        yield from during(f"layers.{index}", held, self.block.moments(batch, tokens, execution=execution))
 
     @property
     def params(self) -> int:
@@ -251,10 +263,23 @@ class VitModel:
     def ops(self, batch: Count, height: Count, width: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` images: height x width pixels for ``conv``, height x width of SAM's features for ``sam``."""
         yield from under("embeddings", self.embeddings.ops(batch, height, width, execution=execution))
-        size = self.config.patch_size if self.patches == "conv" else 1
-        tokens = (height // size) * (width // size) + 1
+        tokens = self.embeddings.tokens(height, width)
         yield layer_norm("pre_layrnorm", execution.item_bytes, batch * tokens, self.config.hidden_size)
         yield from under("encoder", self.encoder.ops(batch, tokens, execution=execution))
+
+    @sized
+    def boundary(self, batch: Count, height: Count, width: Count, *, execution: Execution = Execution()) -> Boundary:
+        """Take pixels or features, give a vector a token."""
+        return self.embeddings.boundary(batch, height, width, execution=execution)
+
+    @sized
+    def moments(
+        self, batch: Count, height: Count, width: Count, *, execution: Execution = Execution()
+    ) -> Iterator[Moment]:
+        """Go through the blocks, while what came in waits; each of them holds more than the embeddings do."""
+        held = self.boundary(batch, height, width, execution=execution).inputs
+        tokens = self.embeddings.tokens(height, width)
+        yield from during("encoder", held, self.encoder.moments(batch, tokens, execution=execution))
 
     @property
     def params(self) -> int:

@@ -1,9 +1,4 @@
-"""The DeepSeek-V2-style decoder: multi-head attention, then one SwiGLU or a mixture of small ones.
-
-Implementations: the vendor loops over the experts that got tokens, three linears each; transformers runs two grouped
-matmuls (``grouped_mm``, its default). Every token goes through ``num_experts_per_tok`` experts in both, so the work
-is the same however even the routing is.
-"""
+"""The DeepSeek-V2-style decoder: multi-head attention, then one SwiGLU or a mixture of small ones; the LM head."""
 
 from __future__ import annotations
 
@@ -11,25 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import ConfigError
-from ..execution import FP32_BYTES, INT32_BYTES, INT64_BYTES, Execution
-from ..kernels import (
-    Tensor,
-    cast,
-    copy,
-    fill,
-    grouped_linear,
-    linear,
-    linear_params,
-    lookup,
-    pointwise,
-    reduction,
-    rms_norm_params,
-    softmax,
-    touched,
-)
+from ..execution import FP32_BYTES, Execution
+from ..kernels import Tensor, cast, linear, linear_params, pointwise, reduction, rms_norm_params
+from ..moment import Boundary, Moment, during
 from ..op import under
 from .layer import sized
 from .llama import LlamaAttention
+from .moe import DeepseekV2MLP, DeepseekV2MoE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,136 +20,7 @@ if TYPE_CHECKING:
     from ..config import DecoderConfig
     from ..op import Count, Op
 
-__all__ = ["DeepseekV2DecoderLayer", "DeepseekV2MLP", "DeepseekV2MoE", "DeepseekV2RMSNorm", "LMHead", "MoEGate"]
-
-
-@dataclass(frozen=True, slots=True)
-class DeepseekV2MLP:
-    """A SwiGLU: ``down(silu(gate(x)) * up(x))``, without biases."""
-
-    group: ClassVar[str] = "decoder"
-    hidden_size: int
-    intermediate_size: int
-
-    @classmethod
-    def from_config(cls, config: DecoderConfig) -> DeepseekV2MLP:
-        """Build the one of a dense layer."""
-        return cls(config.hidden_size, config.intermediate_size)
-
-    @sized
-    def ops(self, batch: Count, q_len: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
-        """Price ``batch`` sequences of ``q_len`` positions."""
-        item, rows = execution.item_bytes, batch * q_len
-        inner = Tensor(rows * self.intermediate_size, item)
-        yield linear("gate_proj", item, rows, self.hidden_size, self.intermediate_size)
-        yield pointwise("act_fn", inner, inner)
-        yield linear("up_proj", item, rows, self.hidden_size, self.intermediate_size)
-        yield pointwise("mul", inner, inner, inner)
-        yield linear("down_proj", item, rows, self.intermediate_size, self.hidden_size)
-
-    @property
-    def params(self) -> int:
-        """Three linears."""
-        return 2 * linear_params(self.hidden_size, self.intermediate_size, bias=False) + linear_params(
-            self.intermediate_size, self.hidden_size, bias=False
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class MoEGate:
-    """The router: one fp32 linear, a softmax, the best few experts."""
-
-    group: ClassVar[str] = "decoder"
-    hidden_size: int
-    n_routed_experts: int
-    num_experts_per_tok: int = 6
-
-    @classmethod
-    def from_config(cls, config: DecoderConfig) -> MoEGate:
-        """Build the one of every MoE layer."""
-        return cls(config.hidden_size, config.n_routed_experts, config.num_experts_per_tok)
-
-    @sized
-    def ops(self, batch: Count, q_len: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
-        """Price ``batch`` sequences of ``q_len`` positions."""
-        item, tokens = execution.item_bytes, batch * q_len
-        scores, best = tokens * self.n_routed_experts, tokens * self.num_experts_per_tok
-        yield from cast("hidden.to_fp32", tokens * self.hidden_size, item, FP32_BYTES)
-        yield from cast("weight.to_fp32", self.params, item, FP32_BYTES)
-        yield linear("logits", FP32_BYTES, tokens, self.hidden_size, self.n_routed_experts)
-        yield from softmax("softmax", FP32_BYTES, scores)
-        weights = Tensor(best, FP32_BYTES)
-        yield reduction("topk", Tensor(scores, FP32_BYTES), weights, Tensor(best, INT64_BYTES))
-        yield pointwise("scale", weights, weights)
-
-    @property
-    def params(self) -> int:
-        """One linear without bias."""
-        return linear_params(self.hidden_size, self.n_routed_experts, bias=False)
-
-
-@dataclass(frozen=True, slots=True)
-class DeepseekV2MoE:
-    """The router, ``n_routed_experts`` SwiGLUs of which each token takes a few, and the shared experts as one more."""
-
-    group: ClassVar[str] = "decoder"
-    config: DecoderConfig
-
-    @property
-    def gate(self) -> MoEGate:
-        """Its router."""
-        return MoEGate.from_config(self.config)
-
-    @property
-    def shared_experts(self) -> DeepseekV2MLP:
-        """The experts that every token takes, as the one SwiGLU that they run as."""
-        return DeepseekV2MLP(self.config.hidden_size, self.config.n_shared_experts * self.config.moe_intermediate_size)
-
-    @sized
-    def ops(self, batch: Count, q_len: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
-        """Price ``batch`` sequences of ``q_len`` positions."""
-        tokens = batch * q_len
-        x = Tensor(tokens * self.config.hidden_size, execution.item_bytes)
-        yield from under("gate", self.gate.ops(batch, q_len, execution=execution))
-        yield from under("experts", self._experts(tokens, execution))
-        yield from under("shared_experts", self.shared_experts.ops(batch, q_len, execution=execution))
-        yield pointwise("add", x, x, x)
-
-    def _experts(self, tokens: Count, execution: Execution) -> Iterator[Op]:
-        """Sort the tokens by expert, run each expert on its own, put the tokens back and add up their experts."""
-        item, picks, n_experts = execution.item_bytes, self.config.num_experts_per_tok, self.config.n_routed_experts
-        hidden, intermediate = self.config.hidden_size, self.config.moe_intermediate_size
-        rows, experts = tokens * picks, touched(n_experts, picks, tokens)
-        indices, weights = Tensor(rows, INT64_BYTES), Tensor(rows, FP32_BYTES)
-        ends, inner = Tensor(n_experts, INT32_BYTES), Tensor(rows * intermediate, item)
-        routed = Tensor(rows * hidden, FP32_BYTES)
-        yield reduction("sort", indices, indices, indices)
-        yield pointwise("token_of_row", indices, indices)
-        yield lookup("gather", Tensor(rows * hidden, item), indices)
-        yield lookup("weights", weights, indices)
-        yield copy("expert_of_row.to_int32", Tensor(rows, INT32_BYTES), indices)
-        yield reduction("tokens_per_expert", Tensor(rows, INT32_BYTES), ends)
-        yield reduction("ends", ends, ends)
-        if execution.implementation == "vendor":
-            yield grouped_linear("gate_proj", item, rows, hidden, intermediate, experts, ends)
-            yield grouped_linear("up_proj", item, rows, hidden, intermediate, experts, ends)
-        else:
-            yield grouped_linear("gate_up_proj", item, rows, hidden, 2 * intermediate, experts, ends)
-        yield pointwise("act_fn", inner, inner)
-        yield pointwise("mul", inner, inner, inner)
-        yield grouped_linear("down_proj", item, rows, intermediate, hidden, experts, ends)
-        yield pointwise("weigh", routed, Tensor(rows * hidden, item), weights)
-        yield fill("order", indices)
-        yield copy("inverse", indices, indices, indices)
-        yield lookup("scatter", routed, indices)
-        yield reduction("sum", routed, Tensor(tokens * hidden, FP32_BYTES))
-        yield from cast("from_fp32", tokens * hidden, FP32_BYTES, item)
-
-    @property
-    def params(self) -> int:
-        """All experts, not only those that a token takes."""
-        expert = DeepseekV2MLP(self.config.hidden_size, self.config.moe_intermediate_size)
-        return self.gate.params + self.config.n_routed_experts * expert.params + self.shared_experts.params
+__all__ = ["DeepseekV2DecoderLayer", "DeepseekV2RMSNorm", "LMHead"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +48,20 @@ class DeepseekV2RMSNorm:
         yield pointwise("normalise", x, x, rows)
         yield from cast("from_fp32", x.elements, FP32_BYTES, item)
         yield pointwise("weight", out, out, weights=rms_norm_params(self.hidden_size) * item)
+
+    @sized
+    def boundary(self, batch: Count, q_len: Count, *, execution: Execution = Execution()) -> Boundary:
+        """Take and give hidden states."""
+        x = batch * q_len * (self.hidden_size * execution.item_bytes)
+        return Boundary(x, x)
+
+    @sized
+    def moments(self, batch: Count, q_len: Count, *, execution: Execution = Execution()) -> Iterator[Moment]:
+        """Look at the normalised states and, for a model in fp32, which makes no copies, at their scaling."""
+        item, rows, casted = execution.item_bytes, batch * q_len, execution.item_bytes != FP32_BYTES
+        x, wide = rows * (self.hidden_size * item), rows * (self.hidden_size * FP32_BYTES)
+        yield Moment("normalise", x + (1 + casted) * wide + rows * (2 * FP32_BYTES))
+        yield Moment("weight", (2 + casted) * x + wide + rows * FP32_BYTES)
 
     @property
     def params(self) -> int:
@@ -239,6 +107,32 @@ class DeepseekV2DecoderLayer:
         yield from under("mlp", self.mlp.ops(batch, q_len, execution=execution))
         yield pointwise("residual2", x, x, x)
 
+    @sized
+    def boundary(self, batch: Count, q_len: Count, kv_len: Count, *, execution: Execution = Execution()) -> Boundary:
+        """Take what its attention takes, give hidden states."""
+        inputs = self.self_attn.boundary(batch, q_len, kv_len, execution=execution).inputs
+        return Boundary(inputs, batch * q_len * (self.config.hidden_size * execution.item_bytes))
+
+    @sized
+    def moments(
+        self, batch: Count, q_len: Count, kv_len: Count, *, execution: Execution = Execution()
+    ) -> Iterator[Moment]:
+        """Go through attention, the norm after it and the feed-forward; that norm has the whole KV cache beside it.
+
+        What attention gave stays to the end: its output in the residual, its scores, if it gave any, on their own.
+        """
+        x = batch * q_len * (self.config.hidden_size * execution.item_bytes)
+        inputs, outputs = self.self_attn.boundary(batch, q_len, kv_len, execution=execution)
+        norm = DeepseekV2RMSNorm.from_config(self.config).moments(batch, q_len, execution=execution)
+        yield from during("self_attn", x, self.self_attn.moments(batch, q_len, kv_len, execution=execution))
+        yield from during("post_attention_layernorm", inputs + outputs - x, norm)
+        yield from during("mlp", inputs + outputs, self.mlp.moments(batch, q_len, execution=execution))
+
+    @sized
+    def kv_cache_bytes(self, batch: Count, q_len: Count, kv_len: Count, *, execution: Execution = Execution()) -> Count:
+        """Count its part of the KV cache after it, in bytes."""
+        return self.self_attn.kv_cache_bytes(batch, q_len, kv_len, execution=execution)
+
     @property
     def params(self) -> int:
         """Attention, feed-forward and two norms."""
@@ -262,6 +156,18 @@ class LMHead:
     def ops(self, batch: Count, q_len: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price ``batch`` sequences of ``q_len`` positions; the published model runs it on all of a prefill."""
         yield linear("lm_head", execution.item_bytes, batch * q_len, self.hidden_size, self.vocab_size)
+
+    @sized
+    def boundary(self, batch: Count, q_len: Count, *, execution: Execution = Execution()) -> Boundary:
+        """Take hidden states, give logits."""
+        rows = batch * q_len * execution.item_bytes
+        return Boundary(rows * self.hidden_size, rows * self.vocab_size)
+
+    @sized
+    def moments(self, batch: Count, q_len: Count, *, execution: Execution = Execution()) -> Iterator[Moment]:
+        """Look at its one kernel."""
+        inputs, outputs = self.boundary(batch, q_len, execution=execution)
+        yield Moment("lm_head", inputs + outputs)
 
     @property
     def params(self) -> int:

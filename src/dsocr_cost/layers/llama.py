@@ -7,7 +7,7 @@ decoder's layers; transformers makes it once a forward, outside of the layer, an
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..execution import BOOL_BYTES, FP32_BYTES, INT64_BYTES, Execution
 from ..kernels import (
@@ -25,6 +25,7 @@ from ..kernels import (
     several,
     softmax,
 )
+from ..moment import Boundary, Moment
 from ..op import under
 from ..sizes import require_at_least
 from .layer import sized
@@ -69,6 +70,21 @@ class LlamaRotaryEmbedding:
         for name in ("cos", "sin"):
             yield from cast(f"{name}.from_fp32", both.elements, FP32_BYTES, execution.item_bytes)
 
+    @sized
+    def boundary(self, batch: Count, q_len: Count, *, execution: Execution = Execution()) -> Boundary:
+        """Take positions, those of one row; give cosine and sine. The hidden states that it is given are not read."""
+        return Boundary(q_len * INT64_BYTES, 2 * batch * q_len * (self.head_dim * execution.item_bytes))
+
+    @sized
+    def moments(self, batch: Count, q_len: Count, *, execution: Execution = Execution()) -> Iterator[Moment]:
+        """Look at the scaled sine; hidden states of ``head_dim`` channels, which it does not read, are held as well."""
+        rows, both = batch * q_len, batch * q_len * (self.head_dim * FP32_BYTES)
+        inputs = rows * (self.head_dim * execution.item_bytes) + q_len * INT64_BYTES
+        # for a matmul the positions have a name, and stay; the angles, once and twice; cosine and sine, and that scaled
+        positions = rows * (execution.rotary_is_matmul * FP32_BYTES)
+        angles = rows * (self.head_dim // 2 * FP32_BYTES)
+        yield Moment("sin.scale", inputs + positions + angles + 4 * both)
+
     @property
     def params(self) -> int:
         """None."""
@@ -111,6 +127,44 @@ class LlamaAttention:
         yield from (self._fused if execution.fused else self._eager)(batch, q_len, kv_len, execution)
         yield linear("o_proj", item, rows, queries, self.hidden_size)
 
+    @sized
+    def boundary(self, batch: Count, q_len: Count, kv_len: Count, *, execution: Execution = Execution()) -> Boundary:
+        """Take hidden states, cosine and sine (the vendor: positions), a mask; give hidden states.
+
+        transformers' eager attention gives its scores, too.
+        """
+        require_at_least("kv_len", kv_len, "q_len", q_len)
+        item, vendor = execution.item_bytes, execution.implementation == "vendor"
+        x, pairs = batch * q_len * (self.hidden_size * item), q_len * kv_len
+        table = q_len * (INT64_BYTES if vendor else 2 * self.head_dim * item)
+        if not execution.fused:
+            scores = batch * pairs * (self.num_heads * item)
+            return Boundary(x + table + batch * pairs * item, x if vendor else x + scores)
+        seen = pairs * self._masked(q_len, kv_len, execution) * BOOL_BYTES
+        return Boundary(x + table + seen, x)
+
+    @sized
+    def moments(
+        self, batch: Count, q_len: Count, kv_len: Count, *, execution: Execution = Execution()
+    ) -> Iterator[Moment]:
+        """Go through rotation, the cache, attention itself, and the output, for heads much narrower than that.
+
+        Until they are in the cache, new keys and values are activations.
+        """
+        item = execution.item_bytes
+        inputs = self.boundary(batch, q_len, kv_len, execution=execution).inputs
+        if execution.implementation == "vendor":
+            inputs = inputs + 2 * batch * q_len * (self.head_dim * item)  # cosine and sine
+        query, token = self.num_heads * self.head_dim * item, self.num_key_value_heads * self.head_dim * item
+        queries, keys, cached = batch * q_len * query, batch * q_len * token, batch * (kv_len - q_len) * token
+        projected = inputs + queries + 2 * keys
+        # x * cos, rotated x, and that times sin; of the keys, beside queries that are done
+        yield Moment("rotary.query.sin", projected + 3 * queries, -2 * keys)
+        yield Moment("rotary.key.sin", projected + queries + 3 * keys, -2 * keys)
+        yield Moment("cache.value", projected, cached)
+        inside = self._fused_moments if execution.fused else self._eager_moments
+        yield from inside(batch, q_len, kv_len, inputs + queries, execution)
+
     def _rotate(self, name: str, vectors: Count, table: Tensor) -> Iterator[Op]:
         """Turn each pair of channels by its position: x * cos + rotated(x) * sin."""
         x = Tensor(vectors * self.head_dim, table.item_bytes)
@@ -127,8 +181,7 @@ class LlamaAttention:
         query, mask = Tensor(rows * self.head_dim, item), NOTHING
         keys = Tensor(batch * self.num_key_value_heads * kv_len * self.head_dim, item)
         if execution.attention == "sdpa":
-            # a chunk of a prefill, after what is cached: it is told which keys each query sees
-            masked = several(q_len) * differ(q_len, kv_len)
+            masked = self._masked(q_len, kv_len, execution)
             seen, mask = Tensor(masked * q_len * kv_len, BOOL_BYTES), Tensor(masked * batch * q_len * kv_len, item)
             if self.num_heads > self.num_key_value_heads:  # under a mask they cannot share
                 repeats = masked * (self.num_heads // self.num_key_value_heads - 1)
@@ -139,6 +192,20 @@ class LlamaAttention:
                 yield fill(f"sdpa.mask.{name}", Tensor(1, item)).times(masked)
             yield pointwise("sdpa.mask", mask, seen, Tensor(2, item)).times(masked)
         yield fused_attention("sdpa", query, keys.elements, kv_len, rows, bias=mask)
+
+    def _fused_moments(
+        self, batch: Count, q_len: Count, kv_len: Count, held: Count, execution: Execution
+    ) -> Iterator[Moment]:
+        """Look at the kernel, which under a mask has keys and values for each head, and at the output."""
+        item, rows, masked = execution.item_bytes, batch * q_len, self._masked(q_len, kv_len, execution)
+        # the mask, and the two numbers that it is made of
+        mask = (batch * q_len * kv_len + 2) * item
+        query = self.num_heads * self.head_dim * item
+        yield Moment(
+            "sdpa",
+            held + masked * (self._repeated(batch, kv_len, item) + mask) + rows * (query + self.num_heads * FP32_BYTES),
+        )
+        yield Moment("o_proj", held + rows * (query + self.hidden_size * item))
 
     def _eager(self, batch: Count, q_len: Count, kv_len: Count, execution: Execution) -> Iterator[Op]:
         """Run scores, mask, softmax and weighted sum one after the other."""
@@ -158,6 +225,36 @@ class LlamaAttention:
         yield from softmax("sdpa.softmax", item, scores.elements)
         yield bmm("sdpa.values", item, heads, q_len, self.head_dim, kv_len)
         yield copy("sdpa.contiguous", query).times(several(q_len))
+
+    def _eager_moments(
+        self, batch: Count, q_len: Count, kv_len: Count, held: Count, execution: Execution
+    ) -> Iterator[Moment]:
+        """Look at the softmax; at what follows it, for few scores beside keys and values a head; at the output."""
+        item, rows, casted = execution.item_bytes, batch * q_len, execution.item_bytes != FP32_BYTES
+        pairs, query = rows * kv_len * self.num_heads, rows * (self.num_heads * self.head_dim * item)
+        repeated = self._repeated(batch, kv_len, item)
+        # scores with the mask, those in fp32, and their softmax; for a model in fp32 as much as scores before and after
+        widest = "sdpa.softmax" if casted else "sdpa.scale"
+        yield Moment(widest, held + repeated + pairs * (item + FP32_BYTES * (1 + casted)))
+        yield Moment("sdpa.values", held + repeated + pairs * item + query)
+        yield Moment("sdpa.contiguous", (held + repeated + pairs * item + 2 * query) * several(q_len))
+        yield Moment("o_proj", held + pairs * item + query + rows * (self.hidden_size * item))
+
+    def _masked(self, q_len: Count, kv_len: Count, execution: Execution) -> Any:
+        """Say where sdpa is told which keys each query sees: in a chunk of a prefill, after what is cached."""
+        return several(q_len) * differ(q_len, kv_len) * (execution.attention == "sdpa")
+
+    def _repeated(self, batch: Count, kv_len: Count, item: int) -> Count:
+        """Count keys and values for each head, in bytes, where they have to be made of shared ones."""
+        if self.num_heads == self.num_key_value_heads:
+            return 0
+        return batch * kv_len * (2 * self.num_heads * self.head_dim * item)
+
+    @sized
+    def kv_cache_bytes(self, batch: Count, q_len: Count, kv_len: Count, *, execution: Execution = Execution()) -> Count:
+        """Count its part of the KV cache after it, in bytes: K and V [batch, num_key_value_heads, kv_len, head_dim]."""
+        del q_len
+        return batch * kv_len * (2 * self.num_key_value_heads * self.head_dim * execution.item_bytes)
 
     @property
     def params(self) -> int:
@@ -179,3 +276,15 @@ class LlamaFlashAttention2(LlamaAttention):
     def ops(self, batch: Count, q_len: Count, kv_len: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
         """Price it as ``LlamaAttention`` does, with ``flash`` whatever the execution asks for."""
         yield from super().ops(batch, q_len, kv_len, execution=replace(execution, attention="flash"))
+
+    @sized
+    def boundary(self, batch: Count, q_len: Count, kv_len: Count, *, execution: Execution = Execution()) -> Boundary:
+        """Take and give what ``LlamaAttention`` does with ``flash``."""
+        return super().boundary(batch, q_len, kv_len, execution=replace(execution, attention="flash"))
+
+    @sized
+    def moments(
+        self, batch: Count, q_len: Count, kv_len: Count, *, execution: Execution = Execution()
+    ) -> Iterator[Moment]:
+        """Look at it as ``LlamaAttention`` does with ``flash``."""
+        yield from super().moments(batch, q_len, kv_len, execution=replace(execution, attention="flash"))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..execution import Execution
 from ..kernels import Tensor, linear, linear_params, pointwise
+from ..moment import Boundary, Moment
 from .layer import sized
 
 if TYPE_CHECKING:
@@ -36,6 +37,21 @@ class MlpProjector:
         if self.config.projector_type == "mlp_gelu":
             yield pointwise("layers.1", Tensor(rows * width, item), Tensor(rows * width, item))
             yield linear("layers.2", item, rows, width, width, bias=True)
+
+    @sized
+    def boundary(self, batch: Count, tokens: Count, *, execution: Execution = Execution()) -> Boundary:
+        """Take and give a vector a patch."""
+        rows, item = batch * tokens, execution.item_bytes
+        return Boundary(rows * (self.config.input_dim * item), rows * (self.config.n_embed * item))
+
+    @sized
+    def moments(self, batch: Count, tokens: Count, *, execution: Execution = Execution()) -> Iterator[Moment]:
+        """Look at the linear, or at the GELU after the first of two."""
+        inputs, out = self.boundary(batch, tokens, execution=execution)
+        if self.config.projector_type == "mlp_gelu":
+            yield Moment("layers.1", inputs + 2 * out)
+        else:
+            yield Moment("layers.0", inputs + out)
 
     @property
     def params(self) -> int:

@@ -11,11 +11,10 @@ from tabulate import tabulate
 
 from dsocr_cost.report import MISSING, count_text, flops_text, quantity
 
-from ..report.text import shorten
 from .breakdown import ADDITIVE, OTHER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from .breakdown import Item, Size
 
@@ -24,17 +23,16 @@ __all__ = ["breakdown_text", "heading", "stages_text"]
 PIPE = (120, 24)
 """Columns and lines of what is no terminal."""
 
-SHORTEST = 20
-"""Columns that the name of an op keeps on a narrow terminal."""
-
 LABELS = {
     "tensor_flops": "tensor-core work",
     "cuda_flops": "CUDA-core work",
     "io_bytes": "read and written",
+    "compulsory_bytes": "to be moved at least",
     "launches": "kernel launches",
     "weight_bytes": "weights",
     "activation_bytes": "activations, peak",
     "kv_cache_bytes": "KV cache, at end",
+    "allocated_bytes": "allocated, peak",
     "latency_s": "time",
 }
 SHORT = {"tensor_flops": "tensor", "cuda_flops": "CUDA", "io_bytes": "I/O", "launches": "launches"}
@@ -81,30 +79,47 @@ def _layers(items: Sequence[Item]) -> str:
 
 
 def _ops(items: Sequence[Item]) -> str:
-    """Write each op under its layer, so that its own name is short."""
-    rows: list[list[str]] = []
+    """Write each op under its layer, so that its own name is short; all names are whole."""
+    cells = [_op(item) for item in items]
+    nameless = _op_table(["", *row] for row in cells)[0]
+    room = shutil.get_terminal_size(PIPE).columns - len(nameless) + nameless.index("kind") - 2
+    lines: list[tuple[str, Item | None]] = []
     for layer, ops in groupby(items, key=lambda item: item.layer):
-        members = list(ops)
-        if [op.path for op in members] != [layer]:
-            rows.append([layer, "", "", ""])
-        rows += [_op(op, layer) for op in members]
-    too_wide = len(_op_table(rows).partition("\n")[0]) - shutil.get_terminal_size(PIPE).columns
-    if too_wide > 0:
-        longest = max(len(name) for name, *_ in rows)
-        rows = [[shorten(name, max(longest - too_wide, SHORTEST)), *cells] for name, *cells in rows]
-    return _op_table(rows)
+        members = [(_own_name(op), op) for op in ops]
+        if members[0][0]:
+            lines.append((layer, None))
+        lines += _under(members, room, indent=2)
+    named = [name for name, item in lines if item]
+    heading, rule, *rows = _op_table([name, *row] for name, row in zip(named, cells, strict=True))
+    body = iter(rows)
+    return "\n".join([heading, rule, *(next(body) if item else name for name, item in lines)])
 
 
-def _op_table(rows: list[list[str]]) -> str:
-    return _table(rows, ["op", "kind", "batch x m x n x k", "FLOPs"], ("left", "left", "left", "right"))
+def _under(ops: Sequence[tuple[str, Item]], room: int, indent: int) -> Iterator[tuple[str, Item | None]]:
+    """Indent names; those that the room cannot hold stand under a line with what they have in common."""
+    for head, run in groupby(ops, key=lambda op: op[0].partition(".")[0] if "." in op[0] else ""):
+        members = list(run)
+        if head and indent + max(len(name) for name, _ in members) > room:
+            yield " " * indent + head, None
+            yield from _under([(name.partition(".")[2], item) for name, item in members], room, indent + 2)
+        else:
+            yield from ((" " * indent + name if name else item.layer, item) for name, item in members)
 
 
-def _op(item: Item, layer: str) -> list[str]:
-    own = item.path.removeprefix(layer.removesuffix(OTHER)).removeprefix(".")
-    name = f"  {own}" if own else layer
+def _own_name(item: Item) -> str:
+    """Name an op inside its layer; nothing for a layer that is one op."""
+    return item.path.removeprefix(item.layer.removesuffix(OTHER)).removeprefix(".")
+
+
+def _op_table(rows: Iterable[list[str]]) -> list[str]:
+    headers = ["op", "kind", "batch x m x n x k", "FLOPs"]
+    return _table([*rows], headers, ("left", "left", "left", "right")).splitlines()
+
+
+def _op(item: Item) -> list[str]:
     sizes = " x ".join(_size(size) for size in item.matmul.values()) if item.matmul else ""
     flops = item.counts["tensor_flops"] + item.counts.get("cuda_flops", 0)  # the kind says which
-    return [name, str(item.kind), sizes, flops_text(flops) if flops else MISSING]
+    return [str(item.kind), sizes, flops_text(flops) if flops else MISSING]
 
 
 def _size(size: Size) -> str:

@@ -20,8 +20,10 @@ __all__ = ["dsocr", "main"]
 COMMANDS = {
     "completion": "completion:completion",
     "cost": "cost:cost",
+    "fit": "fit:fit",
     "scaling": "scaling:scaling",
     "sweep": "sweep:sweep",
+    "vram": "vram:vram",
 }
 """Subcommands: the module beside this one, and the command in it."""
 
@@ -41,6 +43,8 @@ Examples:
   dsocr cost --image page.png
   dsocr cost --grid 2x3 --json
   dsocr sweep --grids published --csv grids.csv
+  dsocr fit --device "RTX 5090"
+  dsocr vram --grids model --batch 1,8
   dsocr COMMAND --help
 """
 

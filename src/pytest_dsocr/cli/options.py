@@ -27,19 +27,20 @@ __all__ = [
     "require_int64",
     "warn_of_long_contexts",
     "workload_options",
+    "workload_options_without",
 ]
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
-_OPTIONS = (
-    click.option(
+_OPTIONS = {
+    "mode": click.option(
         "--mode",
         type=click.Choice(tuple(MODES), case_sensitive=False),
         default="gundam",
         show_default=True,
         help="Resolution mode.",
     ),
-    click.option(
+    "text_tokens": click.option(
         "--text-tokens",
         type=Whole(0),
         metavar="T",
@@ -47,7 +48,7 @@ _OPTIONS = (
         show_default=True,
         help="Positions of text beside those of the image.",
     ),
-    click.option(
+    "decode_steps": click.option(
         "--decode-steps",
         type=Whole(1),
         metavar="K",
@@ -55,7 +56,7 @@ _OPTIONS = (
         show_default=True,
         help="Tokens that are decoded after the prefill.",
     ),
-    click.option(
+    "batch": click.option(
         "--batch",
         type=Whole(1),
         metavar="N",
@@ -63,37 +64,47 @@ _OPTIONS = (
         show_default=True,
         help="Pages of the same size that run as one batch.",
     ),
-    click.option(
+    "implementation": click.option(
         "--implementation",
         type=click.Choice(IMPLEMENTATIONS),
         default="transformers",
         show_default=True,
         help="Whose code runs. Nothing measures the bytes and launches of the vendor's.",
     ),
-    click.option(
+    "attention": click.option(
         "--attention", type=click.Choice(ATTENTIONS), default="sdpa", show_default=True, help="Which attention runs."
     ),
-    click.option(
+    "dtype": click.option(
         "--dtype",
         type=click.Choice(DTYPES),
         default="bfloat16",
         show_default=True,
         help="Type of weights and activations.",
     ),
-    click.option(
+    "config": click.option(
         "--config",
         type=click.Path(path_type=Path),
         metavar="FILE",
         help="A Hugging Face config.json with other sizes than the published 3B model's.",
     ),
-)
+}
 
 
 def workload_options(command: Command) -> Command:
     """Add the options to a command: mode, text tokens, decode steps, batch, execution, config."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    return workload_options_without()(command)
+
+
+def workload_options_without(*names: str) -> Callable[[Command], Command]:
+    """Add those of them that a command does not have in a form of its own."""
+
+    def decorate(command: Command) -> Command:
+        for name, option in reversed(_OPTIONS.items()):
+            if name not in names:
+                command = option(command)
+        return command
+
+    return decorate
 
 
 def execution_of(options: Mapping[str, Any]) -> Execution:

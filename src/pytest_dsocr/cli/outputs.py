@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
+
+import click
 
 from ..errors import OptionError, ResultsError
 from ..results import check_writable
@@ -11,7 +14,7 @@ from ..results import check_writable
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["check_file", "check_plots", "make_folder"]
+__all__ = ["check_file", "check_plots", "check_tables", "make_folder", "tell_terminal"]
 
 
 def check_file(option: str, path: Path) -> None:
@@ -25,6 +28,20 @@ def check_file(option: str, path: Path) -> None:
     except ResultsError as error:
         msg = f"{option}: {error}"
         raise OptionError(msg) from error
+
+
+def check_tables(csv: Path | None, json: Path | None) -> None:
+    """Refuse files for CSV and JSON that could not be written, or that are one.
+
+    Raises:
+        OptionError: the path, and why.
+    """
+    for name, path in (("csv", csv), ("json", json)):
+        if path is not None:
+            check_file(name, path)
+    if csv is not None and json is not None and csv.resolve() == json.resolve():
+        msg = f"json: got {json}, which is the file of --csv; allowed is another one"
+        raise OptionError(msg)
 
 
 def make_folder(option: str, path: Path) -> None:
@@ -51,3 +68,10 @@ def check_plots(path: Path) -> None:
         raise OptionError(msg)
     make_folder("plots", path)
     check_file("plots", path / "flops.svg")
+
+
+def tell_terminal(left_out: str, *written: Path | None) -> None:
+    """Tell people who sit before a terminal what a table leaves out, and what was written."""
+    if sys.stdout.isatty():
+        for line in filter(None, (left_out, *(path and f"wrote {path}" for path in written))):
+            click.echo(line, err=True)

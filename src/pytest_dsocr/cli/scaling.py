@@ -27,7 +27,7 @@ from .types import CONTEXTS, Whole
 __all__ = ["scaling"]
 
 DIFFERENT = 1
-"""Exit code where a predicted FLOP count is not the measured one."""
+"""Exit code where a predicted count is not the measured one."""
 
 EPILOG = """\b
 Examples:
@@ -36,8 +36,9 @@ Examples:
   dsocr scaling --context 512 --device cuda:0 --attention flash
 
 \b
-Exit code: 0 when all FLOPs are equal, 1 when some are not,
-2 for what cannot be run.
+Exit code: 0 when every count is the measured one (FLOPs of tensor and CUDA
+cores, I/O bytes, launches, bytes of weights, activations and KV cache),
+1 when one is not, 2 for what cannot be run.
 """
 
 
@@ -124,12 +125,12 @@ def scaling(
     for path, text in zip(files.values(), texts, strict=True):
         write_text_atomically(path, text)
     comparison = compare_documents(predicted, real)
-    click.echo(comparison.verdict)
+    click.echo("\n".join(comparison.verdicts))
     for path in files.values():
         click.echo(f"wrote {path}")
     if plots is not None:
         _draw(plan, real, plots)
-    if comparison.flops_that_differ:
+    if comparison.wrong:
         ctx.exit(DIFFERENT)
 
 
@@ -162,5 +163,6 @@ def _draw(plan: Plan, real: dict[str, Any], plots: Path) -> None:
         config=plan.config,
         execution=plan.execution,
     )
-    paths = [*sweep_plots(points, plots), *predicted_and_measured(points, flops_by_stage(real), plots)]
+    paths = sweep_plots(points, plots, execution=plan.execution)
+    paths += predicted_and_measured(points, flops_by_stage(real), plots, execution=plan.execution)
     click.echo(f"drew {len(paths)} files into {plots}")

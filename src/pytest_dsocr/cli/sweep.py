@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import sys
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dsocr_cost.errors import SizeError
-from dsocr_cost.sweep import evaluate
-from dsocr_cost.workload import MODES, Workload
+from dsocr_cost.workload import MODES
 
-from ..errors import OptionError
 from ..results import write_text_atomically
-from ..sweep_points import COUNTS, STAGES, context_points, grid_points
 from .many import many_values
 from .options import (
     config_of,
     execution_of,
     refuse_together,
-    require_int64,
-    warn_of_long_contexts,
     workload_options,
 )
-from .outputs import check_file, check_plots
+from .outputs import check_plots, check_tables, tell_terminal
+from .points import priced_contexts, priced_grids, warn_of_long_points
 from .sweep_text import csv_text, json_text, table_text
 from .types import CONTEXTS, GRIDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from dsocr_cost.config import DeepseekOCRConfig
     from dsocr_cost.workload import Grid
@@ -38,9 +32,6 @@ if TYPE_CHECKING:
     from ..sweep_points import SweepPoint
 
 __all__ = ["sweep"]
-
-LARGE = ("grids", "context", "text_tokens", "decode_steps", "batch", "config")
-"""Options that can make a count leave int64."""
 
 EPILOG = """\b
 Examples:
@@ -87,10 +78,12 @@ def sweep(
     """
     _require_one(grids, context)
     chosen, contexts = tuple(dict.fromkeys(chain(*grids))), tuple(dict.fromkeys(chain(*context)))
-    _check_outputs(csv, json, plots)
+    check_tables(csv, json)
+    if plots is not None:
+        check_plots(plots)
     config = config_of(options["config"])
     points = _points(chosen, contexts, config, options)
-    _warn(points, config)
+    warn_of_long_points([point.context + point.decode_steps for point in points], config)
     if csv is not None:
         write_text_atomically(csv, csv_text(points))
     if json is not None:
@@ -100,9 +93,7 @@ def sweep(
     click.echo(table)
     if plots is not None:
         _draw(points, plots, measured=options if grids else None)
-    if sys.stdout.isatty():
-        for line in filter(None, (left_out, *(path and f"wrote {path}" for path in (csv, json, plots)))):
-            click.echo(line, err=True)
+    tell_terminal(left_out, csv, json, plots)
 
 
 def _draw(points: Sequence[SweepPoint], plots: Path, measured: dict[str, Any] | None) -> None:
@@ -138,40 +129,6 @@ def _points(
         "config": config,
         "execution": execution_of(options),
     }
-    if grids:
-        shared |= {"mode": MODES[options["mode"]], "text_tokens": options["text_tokens"]}
-        Workload(shared["mode"], grids[0])  # refuses a mode without crops by a grid that was asked for
-    try:
-        return grid_points(grids, **shared) if grids else context_points(contexts, **shared)
-    except SizeError:
-        require_int64(_largest(grids, contexts, shared), *LARGE)
-        raise
-
-
-def _largest(
-    grids: Sequence[Grid], contexts: Sequence[int], shared: dict[str, Any]
-) -> Iterator[tuple[str, int | None]]:
-    """Price, in Python ints, a point that none of the sweep exceeds."""
-    sides = {f"crops_{side}": max(getattr(grid, side) for grid in grids) for side in ("high", "wide") if grids}
-    stages = evaluate(**shared, **sides) if grids else evaluate(**shared, text_tokens=max(contexts), mode=None)
-    for name, stage in zip(STAGES, stages, strict=True):
-        for count in COUNTS:
-            yield f"{count} of {name}", getattr(stage, count)
-
-
-def _warn(points: Sequence[SweepPoint], config: DeepseekOCRConfig) -> None:
-    positions = [point.context + point.decode_steps for point in points]
-    beyond = sum(one > config.decoder.max_position_embeddings for one in positions)
-    warn_of_long_contexts(max(positions), config, points=f"in {beyond} of {len(points)} points, at most: ")
-
-
-def _check_outputs(csv: Path | None, json: Path | None, plots: Path | None) -> None:
-    """Refuse, before anything is priced, what could not be written after it."""
-    for name, path in (("csv", csv), ("json", json)):
-        if path is not None:
-            check_file(name, path)
-    if csv is not None and json is not None and csv.resolve() == json.resolve():
-        msg = f"json: got {json}, which is the file of --csv; allowed is another one"
-        raise OptionError(msg)
-    if plots is not None:
-        check_plots(plots)
+    if contexts:
+        return priced_contexts(contexts, **shared)
+    return priced_grids(grids, mode=MODES[options["mode"]], text_tokens=options["text_tokens"], **shared)

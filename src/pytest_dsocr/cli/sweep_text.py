@@ -5,15 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shutil
 from dataclasses import asdict
 from typing import TYPE_CHECKING
-
-from tabulate import tabulate
 
 from dsocr_cost.report import gigabytes, tera_flops
 
 from ..sweep_points import COUNTS, STAGES
+from .tables import fitting_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,17 +57,7 @@ def table_text(points: Sequence[SweepPoint], *, images: bool) -> tuple[str, str]
         for head, count, write in WHERE_THERE_IS_ROOM
         if any(point.stages["total"][count] is not None for point in points)
     ]
-    width = shutil.get_terminal_size((120, 24)).columns
-    for fitting in range(len(further), 0, -1):
-        table = _table([*columns, *further[:fitting]])
-        if max(map(len, table.splitlines())) <= width:
-            return table, _left_out(further[fitting:])
-    return _table(columns), _left_out(further)
-
-
-def _left_out(columns: Sequence[tuple[str, list[str]]]) -> str:
-    names = ", ".join(head.partition("\n")[0] for head, _ in columns)
-    return f"left out for the width: {names} (a wider terminal, --csv and --json have them)" if names else ""
+    return fitting_table([*columns, *further], [head for head, _ in reversed(further)])
 
 
 def csv_text(points: Sequence[SweepPoint]) -> str:
@@ -94,9 +82,3 @@ def json_text(points: Sequence[SweepPoint], mode: str | None, execution: Executi
         "points": [asdict(point) for point in points],
     }
     return json.dumps(document, indent=2) + "\n"
-
-
-def _table(columns: Sequence[tuple[str, list[str]]]) -> str:
-    rows = list(zip(*(cells for _, cells in columns), strict=True))
-    alignment = ("left", *["right"] * (len(columns) - 1))
-    return tabulate(rows, [head for head, _ in columns], colalign=alignment, disable_numparse=True)

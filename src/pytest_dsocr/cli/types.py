@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -20,13 +21,16 @@ if TYPE_CHECKING:
 else:
     ParamType = click.ParamType  # generic to the type checker only: older releases of click have it plain
 
-__all__ = ["CONTEXTS", "GRID", "GRIDS", "INT64_MAX", "SIZE", "Whole"]
+__all__ = ["BATCHES", "BYTES", "CONTEXTS", "GRID", "GRIDS", "INT64_MAX", "MARGIN", "MEMORY", "SIZE", "Whole"]
 
 INT64_MAX = 2**63 - 1
 """The largest count that is written: what JSON and CSV readers hold in an integer."""
 
 MAX_POINTS = 100_000
 """Points of one range of contexts."""
+
+UNITS = {prefix: 1000**power for power, prefix in enumerate(("", "k", "m", "g", "t"))}
+UNITS |= {f"{prefix}i": 1024**power for power, prefix in enumerate("kmgt", start=1)}
 
 
 class Whole(ParamType):
@@ -94,6 +98,42 @@ def _refuse_contexts(text: str) -> NoReturn:
     raise SizeError(msg)
 
 
+def _batches(text: str) -> tuple[int, ...]:
+    words = [word.strip() for word in text.split(",")]
+    batches = tuple(int(word) for word in words if re.fullmatch(r"\d{1,18}", word, re.ASCII))
+    if len(batches) < len(words) or 0 in batches:
+        msg = f"batch: got {text!r}, allowed are whole numbers from 1 on, with commas between them"
+        raise SizeError(msg)
+    return batches
+
+
+def _bytes(text: str) -> int:
+    match = re.fullmatch(r"0|(\d{1,15}(?:\.\d{1,9})?) ?((?:[kmgt]i?)?)b", text.strip().lower(), re.ASCII)
+    if match is None:
+        msg = f"size: got {text!r}, allowed is a number with its unit, such as 24GiB, 32GB or 500MiB"
+        raise SizeError(msg)
+    return int(Fraction(match[1]) * UNITS[match[2]]) if match[1] else 0
+
+
+def _memory(text: str) -> int:
+    memory = _bytes(text)
+    if memory < 1:
+        msg = f"memory: got {text!r}, allowed is more than 0 bytes"
+        raise SizeError(msg)
+    return memory
+
+
+def _margin(text: str) -> int | Fraction:
+    percent = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?) ?%", text.strip(), re.ASCII)
+    if percent is not None and Fraction(percent[1]) < 100:
+        return Fraction(percent[1]) / 100
+    try:
+        return _bytes(text)
+    except SizeError:
+        msg = f"margin: got {text!r}, allowed is a size with its unit or a percentage below 100, such as 2GiB or 5%"
+        raise SizeError(msg) from None
+
+
 GRID = _Parsed("HIGHxWIDE", parse_grid)
 """A crop grid."""
 
@@ -105,3 +145,15 @@ GRIDS = _Parsed("grids", parse_grids)
 
 CONTEXTS = _Parsed("A:B:STEP", _contexts)
 """Positions from A to B, B among them where a step reaches it; or one number."""
+
+BATCHES = _Parsed("N", _batches)
+"""Batch sizes, with commas between them."""
+
+BYTES = _Parsed("SIZE", _bytes)
+"""Bytes with a unit, decimal or binary; 0 needs none."""
+
+MEMORY = _Parsed("SIZE", _memory)
+"""The same, and something."""
+
+MARGIN = _Parsed("SIZE|PERCENT", _margin)
+"""Bytes, or a fraction of the memory."""

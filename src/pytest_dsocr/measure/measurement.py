@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from dsocr_cost import Execution
 
@@ -54,13 +54,15 @@ class Measurement:
     """A figure, and how it came about.
 
     ``calls`` is the breakdown of a count, in the order of the run. ``spread`` is the relative noise of a time, None
-    for a count. ``problem`` says why the figure cannot be trusted: its row is an error, never a pass.
+    for a count. ``problem`` says why the figure cannot be trusted: its row is an error, never a pass. ``details`` are
+    figures that were seen beside it, for the row.
     """
 
     value: int | float
     calls: tuple[Call, ...] = ()
     spread: float | None = None
     problem: str = ""
+    details: Mapping[str, int | float] = field(default_factory=dict)
 
 
 class Measurer(Protocol):

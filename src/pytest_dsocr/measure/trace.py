@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import textwrap
 from collections import Counter
 from dataclasses import dataclass
@@ -142,13 +143,13 @@ def trace_subject(subject: Subject, memo: MetaMemo | None = None) -> Trace:
     alive.note(parameters.values(), "parameter")
     alive.note(buffers, "buffer")
     given = subject.inputs()  # made before the run: they are no work of the module
-    cached = list(cached_tensors(given))
-    alive.note([*tensors_of(given), *cached], "input")
-    apart = alive.numbers([*parameters.values(), *buffers, *cached])
+    alive.note([*tensors_of(given), *cached_tensors(given)], "input")
+    apart = alive.numbers([*parameters.values(), *buffers, *cached_tensors(given)])
     inputs = {str(index): one for index, one in enumerate(tensors_of(given)) if not alive.numbers([one]) & apart}
-    out = _run(tracing, subject.module, given)
+    with _after_each_part(subject.module, lambda: apart.update(alive.numbers(cached_tensors(given)))):
+        out = _run(tracing, subject.module, given)
     tracing.unwritten.finish(out)
-    cached = list(cached_tensors(given))
+    cached = list(cached_tensors(given))  # not before: what a step replaces has to go when the model lets it go
     apart |= alive.numbers(cached)
     there = apart | alive.numbers(inputs.values())
     outputs = [one for one in tensors_of(out) if not alive.numbers([one]) & there]
@@ -184,6 +185,18 @@ def _weights(module: Any) -> tuple[dict[str, torch.Tensor], list[torch.Tensor]]:
     if not isinstance(module, torch.nn.Module):
         return {}, []
     return dict(module.named_parameters()), list(module.buffers())
+
+
+@contextlib.contextmanager
+def _after_each_part(module: Any, look: Callable[[], None]) -> Iterator[None]:
+    """Look after each call of a submodule: a run of several passes replaces the cache of the one before."""
+    parts = module.children() if isinstance(module, torch.nn.Module) else ()
+    hooks = [part.register_forward_hook(lambda *_: look()) for part in parts]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def _run(tracing: _Tracing, module: Any, given: tuple[tuple[Any, ...], dict[str, Any]]) -> Any:

@@ -42,7 +42,10 @@ class Tracer:
 
 
 class TraceMeasurer:
-    """Measures one metric of a trace: what is counted of a launch is decision 5, what is alive decision 7."""
+    """Measures one metric of a trace: what is counted of a launch is decision 5, what is alive decision 7.
+
+    On a card ``allocated_bytes`` is what torch's allocator held, in a run of its own.
+    """
 
     def __init__(self, name: str, tracer: Tracer) -> None:
         self.metric: Metric = next(metric for metric in METRICS if metric.name == name)
@@ -55,7 +58,10 @@ class TraceMeasurer:
         Raises:
             MeasurementError: the module raised.
         """
-        del device
+        if self.metric.name == "allocated_bytes" and device.startswith("cuda"):
+            from .cuda_memory import allocated_on_cuda
+
+            return allocated_on_cuda(subject, device)
         return self._measure(self._tracer.trace(subject))
 
 

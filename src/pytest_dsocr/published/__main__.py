@@ -1,6 +1,6 @@
 """Writes docs/published.md: ``python -m pytest_dsocr.published docs/published.md``.
 
-With ``--measure-grids`` it first measures the 90 crop grids anew, in about two minutes, and writes measured_grids.csv.
+With ``--measure-grids`` it first measures the 90 crop grids anew, in some minutes, and writes measured_grids.csv.
 """
 
 from __future__ import annotations

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from dsocr_cost import MODES, DeepseekOCRConfig
-from dsocr_cost.model import Decoder, Vision
+from dsocr_cost.model import Decoder, DeepseekOCR, Vision
 
 from ..case import Case
 from ..errors import MeasurementError
-from .grids import DECODE_STEPS, read_grids, table_rows
+from .grids import DECODE_STEPS, TEXT_TOKENS, read_grids, table_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from ..measure.flops import FlopMeasurer
+    from ..measure.measurement import Measurer
     from ..reference.transformers import TransformersReference
+    from .grids import PublishedGrid
 
 __all__ = ["ALL_STEPS_ON", "MeasuredGrid", "measure_grids", "read_measured", "to_csv"]
 
@@ -31,10 +33,12 @@ _CONFIG = DeepseekOCRConfig()
 
 @dataclass(frozen=True, slots=True)
 class MeasuredGrid:
-    """FLOPs that torch's counter saw in transformers' modules for one page of a grid, on meta.
+    """What transformers' modules were seen to do for one page of a grid, on meta.
 
-    ``decode_step_n`` is that step alone, over ``context`` + n keys. ``decode_all_steps`` is the sum of steps 1 to 100,
-    each measured; None where only the three were.
+    FLOPs of torch's counter: ``decode_step_n`` is that step alone, over ``context`` + n keys. ``decode_all_steps`` is
+    the sum of steps 1 to 100, each measured; None where only the three were. Bytes of a trace: what ``vision`` and
+    ``prefill`` read and write, the KV cache after step 100, and of a whole run with one decode step the most
+    activations at one time, and the most of weights, cache and activations together.
     """
 
     crops_high: int
@@ -46,6 +50,11 @@ class MeasuredGrid:
     decode_step_50: int
     decode_step_100: int
     decode_all_steps: int | None
+    vision_io_bytes: int
+    prefill_io_bytes: int
+    kv_cache_bytes: int
+    activation_bytes: int
+    allocated_bytes: int
     torch: str
     transformers: str
 
@@ -78,41 +87,52 @@ def read_measured() -> list[MeasuredGrid]:
 def measure_grids(
     grids: Iterable[str] | None = None, progress: Callable[[str], None] = lambda grid: None
 ) -> list[MeasuredGrid]:
-    """Measure all published grids, or those that are named, and call ``progress`` after each; a second for a grid.
+    """Measure all published grids, or those that are named, and call ``progress`` after each; some seconds for a grid.
 
     Raises:
         MeasurementError: a count that cannot be trusted.
     """
-    from ..measure.flops import FlopMeasurer
-    from ..measure.formulas import FORMULAS
-    from ..reference.transformers import TransformersReference
-
-    reference, measurer = TransformersReference(), FlopMeasurer(FORMULAS)
-    vision, decoder = Vision(_CONFIG, MODES["gundam"], cropped=True), Decoder(_CONFIG.decoder)
+    reference, measurers = _reference(), _measurers()
     measured: list[MeasuredGrid] = []
     for grid in read_grids("vision"):
-        if grids is not None and str(grid) not in grids:
-            continue
-        context = grid.context
-        steps = range(1, DECODE_STEPS + 1) if str(grid) == ALL_STEPS_ON else (1, 50, DECODE_STEPS)
-        decode = {step: _count(reference, measurer, decoder, q_len=1, kv_len=context + step) for step in steps}
-        measured.append(
-            MeasuredGrid(
-                crops_high=grid.crops_high,
-                crops_wide=grid.crops_wide,
-                context=context,
-                vision=_count(reference, measurer, vision, crops_high=grid.crops_high, crops_wide=grid.crops_wide),
-                prefill=_count(reference, measurer, decoder, q_len=context, kv_len=context),
-                decode_step_1=decode[1],
-                decode_step_50=decode[50],
-                decode_step_100=decode[DECODE_STEPS],
-                decode_all_steps=sum(decode.values()) if len(decode) == DECODE_STEPS else None,
-                torch=version("torch").partition("+")[0],
-                transformers=version("transformers"),
-            )
-        )
-        progress(str(grid))
+        if grids is None or str(grid) in grids:
+            measured.append(_measure(grid, functools.partial(_count, reference, measurers)))
+            progress(str(grid))
     return measured
+
+
+def _measure(grid: PublishedGrid, count: Callable[..., dict[str, int]]) -> MeasuredGrid:
+    crops = {"crops_high": grid.crops_high, "crops_wide": grid.crops_wide}
+    config, mode, context = _CONFIG, MODES["gundam"], grid.context
+    vision, decoder = Vision(config, mode, cropped=True), Decoder(config.decoder)
+    steps = range(1, DECODE_STEPS + 1) if str(grid) == ALL_STEPS_ON else (1, 50, DECODE_STEPS)
+    decode = {step: count(decoder, ["tensor_flops"], q_len=1, kv_len=context + step)["tensor_flops"] for step in steps}
+    last = count(decoder, ["kv_cache_bytes"], q_len=1, kv_len=context + DECODE_STEPS)
+    seen = count(vision, ["tensor_flops", "io_bytes"], **crops)
+    filled = count(decoder, ["tensor_flops", "io_bytes"], q_len=context, kv_len=context)
+    run = count(
+        DeepseekOCR(config, mode, cropped=True),
+        ["activation_bytes", "allocated_bytes"],
+        text_tokens=TEXT_TOKENS,
+        decode_steps=1,
+        **crops,
+    )
+    return MeasuredGrid(
+        **crops,
+        context=context,
+        vision=seen["tensor_flops"],
+        prefill=filled["tensor_flops"],
+        decode_step_1=decode[1],
+        decode_step_50=decode[50],
+        decode_step_100=decode[DECODE_STEPS],
+        decode_all_steps=sum(decode.values()) if len(decode) == DECODE_STEPS else None,
+        vision_io_bytes=seen["io_bytes"],
+        prefill_io_bytes=filled["io_bytes"],
+        kv_cache_bytes=last["kv_cache_bytes"],
+        **run,
+        torch=version("torch").partition("+")[0],
+        transformers=version("transformers"),
+    )
 
 
 def to_csv(measured: Iterable[MeasuredGrid]) -> str:
@@ -124,14 +144,36 @@ def to_csv(measured: Iterable[MeasuredGrid]) -> str:
     return text.getvalue()
 
 
-def _count(reference: TransformersReference, measurer: FlopMeasurer, layer: Any, **sizes: int) -> int:
+def _reference() -> TransformersReference:
+    from ..reference.transformers import TransformersReference
+
+    return TransformersReference()
+
+
+def _measurers() -> dict[str, Measurer]:
+    from ..measure.flops import FlopMeasurer
+    from ..measure.formulas import FORMULAS
+    from ..measure.traced import TRACED, TraceMeasurer, Tracer
+
+    tracer = Tracer()
+    return {"tensor_flops": FlopMeasurer(FORMULAS), **{name: TraceMeasurer(name, tracer) for name in TRACED}}
+
+
+def _count(
+    reference: TransformersReference,
+    measurers: Mapping[str, Measurer],
+    layer: Any,
+    metrics: Iterable[str],
+    **sizes: int,
+) -> dict[str, int]:
     case = Case("published grid", batch=1, **sizes)
     subject = reference.subject(layer, case, device="meta", dtype="bfloat16", attention="sdpa")
-    measurement = measurer.measure(subject, device="meta")
-    if measurement.problem:
-        msg = f"{type(layer).__name__} at {sizes}: {measurement.problem}"
-        raise MeasurementError(msg)
-    return int(measurement.value)
+    counted = {metric: measurers[metric].measure(subject, device="meta") for metric in metrics}
+    for metric, measurement in counted.items():
+        if measurement.problem:
+            msg = f"{metric} of {type(layer).__name__} at {sizes}: {measurement.problem}"
+            raise MeasurementError(msg)
+    return {metric: int(measurement.value) for metric, measurement in counted.items()}
 
 
 def _from_row(row: Mapping[str, str]) -> MeasuredGrid:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 __all__ = ["Pair", "Panel", "Picture", "PlotError", "Series", "draw_lines", "draw_pairs", "write_all"]
 
@@ -83,14 +83,10 @@ class Pair(NamedTuple):
 
 
 def draw_lines(picture: Picture, positions: Sequence[int], axis: str, about: str) -> Figure:
-    """Draw a figure's panels side by side."""
-    from matplotlib.figure import Figure
-
+    """Draw a figure's panels side by side, and below its title what they are about."""
     panels = picture.panels
-    figure = Figure(figsize=(7.2 if len(panels) == 1 else 1.2 + 4.2 * len(panels), 4.6), layout="constrained")
-    figure.suptitle(picture.title, fontweight="bold")
-    figure.supxlabel(about, fontsize=8.5, color="#444444")
-    all_axes = figure.subplots(1, len(panels), squeeze=False, sharey=picture.share_y)[0]
+    figure, body = _titled(picture.title, about, 7.2 if len(panels) == 1 else 1.2 + 4.2 * len(panels), 4.6)
+    all_axes = body.subplots(1, len(panels), squeeze=False, sharey=picture.share_y)[0]
     wide = _spans(positions)
     marked = _spread(positions, wide)
     for axes, panel in zip(all_axes, panels, strict=True):
@@ -110,19 +106,16 @@ def draw_lines(picture: Picture, positions: Sequence[int], axis: str, about: str
 
 def draw_pairs(panels: Mapping[str, Sequence[Pair]], axis: str, about: str) -> Figure:
     """Draw each stage's predicted and measured FLOPs, and their difference below."""
-    from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter, NullLocator
 
-    figure = Figure(figsize=(1.2 + 4.4 * len(panels), 6.0), layout="constrained")
-    figure.suptitle("Tensor FLOPs, predicted and measured", fontweight="bold")
-    figure.supxlabel(about, fontsize=8.5, color="#444444")
-    grid = figure.subplots(2, len(panels), squeeze=False, sharex="col", height_ratios=[3, 1])
+    figure, body = _titled("Tensor FLOPs, predicted and measured", about, 1.2 + 4.4 * len(panels), 6.0)
+    grid = body.subplots(2, len(panels), squeeze=False, sharex="col", height_ratios=[3, 1])
     for (above, below), (stage, pairs) in zip(grid.T, panels.items(), strict=True):
         positions, labels = [pair.position for pair in pairs], [pair.label for pair in pairs]
         predicted, measured = [pair.predicted / 1e12 for pair in pairs], [pair.measured / 1e12 for pair in pairs]
         wide = _spans(positions)
         marked = _spread(positions, wide)
-        above.plot(positions, predicted, color="#0072b2", linestyle="-", label="predicted")
+        above.plot(positions, predicted, color="#0072b2", marker=".", markevery=marked, label="predicted")
         style = {"color": "#d55e00", "linestyle": "", "marker": "o", "markerfacecolor": "none", "markersize": 8}
         off = {index for index, pair in enumerate(pairs) if pair.predicted != pair.measured}
         above.plot(positions, measured, markevery=sorted({*marked, *off}), label="measured", **style)
@@ -149,6 +142,17 @@ def draw_pairs(panels: Mapping[str, Sequence[Pair]], axis: str, about: str) -> F
     grid[0, 0].set_ylabel("TFLOP")
     grid[1, 0].set_ylabel("difference (%)")
     return figure
+
+
+def _titled(title: str, about: str, width: float, height: float) -> tuple[Figure, SubFigure]:
+    """Make a figure with a title and, small, a second line; axes go into what is below both."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.suptitle(title, fontweight="bold")
+    body: Any = figure.subfigures()
+    body.suptitle(about, fontsize=8.5, color="#444444")
+    return figure, body
 
 
 def _percent_off(pair: Pair) -> float:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from itertools import groupby, takewhile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tabulate import tabulate
 
@@ -22,6 +23,7 @@ __all__ = ["failure_text"]
 
 MAX_TERMS = 24
 MAX_ALIGNED = 400  # of each side: the time to match terms grows with the square
+SHORTEST = 16  # columns that a name keeps where there is little room; before that, sizes go
 
 _TERMS = {
     "tensor_flops": ("tensor_flops", "FLOPs"),
@@ -31,8 +33,29 @@ _TERMS = {
 }
 
 
-def failure_text(row: Row, metric_label: str, ops: Sequence[Op], calls: Sequence[Call]) -> str:
-    """Explain a row that is no pass."""
+class _Term(NamedTuple):
+    """A line of the table: a term of the prediction, a term of the count, or one beside the other."""
+
+    op: str = ""
+    kind: str = ""
+    sizes: str = ""
+    predicted: str = ""
+    mark: str = ""
+    counted: str = ""
+    call: str = ""
+    shapes: str = ""
+    module: str = ""
+
+
+def failure_text(
+    row: Row, metric_label: str, ops: Sequence[Op], calls: Sequence[Call], width: int | None = None
+) -> str:
+    """Explain a row that is no pass.
+
+    Its table has all sizes where ``width`` columns hold them; on fewer, each term as counted stands below that as
+    predicted. None asks the terminal, which tells its width only while pytest captures nothing.
+    """
+    width = width or shutil.get_terminal_size().columns
     attention = f"{row.attention} attention" if row.attention else ""
     because = f" ({printable(row.because)})" if row.because else ""
     lines = [
@@ -48,9 +71,9 @@ def failure_text(row: Row, metric_label: str, ops: Sequence[Op], calls: Sequence
         f"  measured on {', '.join(filter(None, (row.device.type, row.dtype, attention, row.implementation)))}",
     ]
     if ops:
-        lines += ["", *_terms(row.metric, ops, calls)]
+        lines += ["", *_terms(row, ops, calls, width)]
     elif calls:
-        lines += ["", *_counted(calls)]
+        lines += ["", *_counted(calls, width)]
     return "\n".join(lines)
 
 
@@ -58,22 +81,24 @@ def _percent(row: Row) -> str:
     return "" if row.relative_difference is None else f", {row.relative_difference:+.3%}"
 
 
-def _terms(metric: str, ops: Sequence[Op], calls: Sequence[Call]) -> list[str]:
+def _terms(row: Row, ops: Sequence[Op], calls: Sequence[Call], width: int) -> list[str]:
     """Set the ops that the prediction is the sum of beside those that were seen; launches are told by their bytes."""
-    term, unit = _TERMS.get(metric, (metric, metric))
-    shares = [(op, getattr(op, term)) for op in ops if getattr(op, term)]
+    term, unit = _TERMS.get(row.metric, (row.metric, row.metric))
+    whole = row.predicted if len(ops) == 1 else 0  # of a metric that is no sum: its one op is what it is about
+    shares = [(op, share) for op in ops if (share := getattr(op, term, whole))]
     pairs = _aligned([share for _, share in shares], [call.count for call in calls])
-    rows: list[list[str]] = []
+    terms: list[_Term] = []
     for agrees, run in groupby(pairs, key=lambda pair: pair.agrees):
         block = list(run)
         if agrees and len(block) > 2:
-            rows.append([f"... {len(block)} terms agree", *[""] * 7])
+            terms.append(_Term(f"... {len(block)} terms agree"))
             continue
         for pair in block:
-            rows += _pair_rows(pair, shares, calls)
+            terms += _pair_terms(pair, shares, calls)
     heading = "ops as predicted, and as the counter saw them (!= is where they part ways):"
-    headers = ["predicted op", "kernel", "b x m x n x k", unit, "", unit, "counted op", "in module"]
-    return [heading, *_table(rows, headers, ("left", "left", "left", "right", "center", "right", "left", "left"))]
+    shown = terms[:MAX_TERMS]
+    table = _side_by_side(shown, unit)
+    return [heading, *(table if _fits(table, width) else _stacked(shown, unit, width)), *_more(terms)]
 
 
 def _aligned(predicted: Sequence[Any], counted: Sequence[Any]) -> list[Pair]:
@@ -104,25 +129,56 @@ def _moved(indices: range, by: int) -> range:
     return range(indices.start + by, indices.stop + by)
 
 
-def _pair_rows(pair: Pair, shares: Sequence[tuple[Op, Any]], calls: Sequence[Call]) -> list[list[str]]:
-    mark = "=" if pair.agrees else "!="
-    rows = []
+def _pair_terms(pair: Pair, shares: Sequence[tuple[Op, Any]], calls: Sequence[Call]) -> list[_Term]:
+    terms = []
     for index in range(max(len(pair.predicted), len(pair.counted))):
-        left, right = [""] * 4, [""] * 3
+        term = _Term(mark="=" if pair.agrees else "!=")
         if index < len(pair.predicted):
             op, share = shares[pair.predicted[index]]
             sizes = " x ".join(str(size) for size in op.matmul) if op.matmul else ""
-            left = [printable(op.name), op.kind, sizes, figure(share)]
+            term = term._replace(op=printable(op.name), kind=op.kind, sizes=sizes, predicted=figure(share))
         if index < len(pair.counted):
             call = calls[pair.counted[index]]
-            right = [figure(call.count), f"{call.op} {_shapes(call)}", printable(call.module)]
-        rows.append([*left, mark, *right])
-    return rows
+            what = {"call": call.op, "shapes": _shapes(call), "module": printable(call.module)}
+            term = term._replace(counted=figure(call.count), **what)
+        terms.append(term)
+    return terms
 
 
-def _counted(calls: Sequence[Call]) -> list[str]:
-    rows = [[printable(call.module), call.op, _shapes(call), figure(call.count)] for call in calls]
-    return ["what was counted:", *_table(rows, ["name", "what", "shape", "count"], ("left", "left", "left", "right"))]
+def _side_by_side(terms: Sequence[_Term], unit: str) -> list[str]:
+    headers = ["predicted op", "kernel", "b x m x n x k", unit, "", unit, "counted op", "in module"]
+    rows = [[*one[:6], f"{one.call} {one.shapes}".strip(), one.module] for one in terms]
+    return _table(rows, headers, ("left", "left", "left", "right", "center", "right", "left", "left"))
+
+
+def _stacked(terms: Sequence[_Term], unit: str, width: int) -> list[str]:
+    """Write what was counted below what was predicted, each on a line of its own."""
+    figures = [text for one in terms for text in (one.predicted, one.counted)]
+    room = width - _column(unit, figures) - len("  !=  ")
+    rows: list[list[str]] = []
+    for one in terms:
+        if one.op:
+            known = f", {one.kind}" if one.kind else ""
+            text = _fitted(one.op, [("", f"{known} {one.sizes}"), ("", known)], room)
+            rows.append([text, "" if one.mark == "=" and one.counted else one.mark, one.predicted])
+        if one.counted:
+            where = ", in " if one.module else ""
+            text = _fitted(one.module, [(f"{one.call} {one.shapes}{where}", ""), (f"{one.call}{where}", "")], room - 2)
+            rows.append([f"  {text}", one.mark, one.counted])
+    return _table(rows, ["predicted op, and below it what was counted", "", unit], ("left", "right", "right"))
+
+
+def _counted(calls: Sequence[Call], width: int) -> list[str]:
+    rows = [[printable(call.module), call.op, _shapes(call), figure(call.count)] for call in calls[:MAX_TERMS]]
+    table = _table(rows, ["name", "what", "shape", "count"], ("left", "left", "left", "right"))
+    if not _fits(table, width):
+        room = width - _column("count", [count for *_, count in rows]) - 2
+        folded = [
+            [_fitted(name, [("", f", {what} {shape}"), ("", f", {what}")], room), count]
+            for name, what, shape, count in rows
+        ]
+        table = _table(folded, ["name, what, shape", "count"], ("left", "right"))
+    return ["what was counted:", *table, *_more(calls)]
 
 
 def _shapes(call: Call) -> str:
@@ -132,6 +188,35 @@ def _shapes(call: Call) -> str:
 
 
 def _table(rows: list[list[str]], headers: list[str], alignment: tuple[str, ...]) -> list[str]:
-    left_out = len(rows) - MAX_TERMS
-    table = tabulate(rows[:MAX_TERMS], headers, colalign=alignment, disable_numparse=True)
-    return [*table.splitlines(), *([f"... and {left_out} more"] if left_out > 0 else [])]
+    return tabulate(rows, headers, colalign=alignment, disable_numparse=True, preserve_whitespace=True).splitlines()
+
+
+def _column(header: str, cells: Sequence[str]) -> int:
+    """Tell how wide tabulate makes a column: it puts two blanks after a header."""
+    return max(len(header) + 2, *map(len, cells))
+
+
+def _fits(table: Sequence[str], width: int) -> bool:
+    return max(map(len, table)) <= width
+
+
+def _more(terms: Sequence[Any]) -> list[str]:
+    left_out = len(terms) - MAX_TERMS
+    return [f"... and {left_out} more"] if left_out > 0 else []
+
+
+def _fitted(name: str, sides: Sequence[tuple[str, str]], room: int) -> str:
+    """Say what stands before and after a name, the first of ``sides`` that leaves it room; it may lose its middle."""
+    for before, after in sides:
+        left = room - len(before) - len(after)
+        if left >= min(len(name), SHORTEST):
+            break
+    return _middle_cut(f"{before}{_middle_cut(name, left)}{after}".rstrip(), room)
+
+
+def _middle_cut(name: str, width: int) -> str:
+    """Cut a name to a width in its middle: paths differ at their ends."""
+    if len(name) <= width:
+        return name
+    head = max(width - 1, 0) // 3
+    return f"{name[:head]}…{name[len(name) - max(width - 1, 0) + head :]}"

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from dsocr_cost.execution import Execution
+
     from ..sweep_points import SweepPoint
 
 __all__ = ["PlotError", "predicted_and_measured", "sweep_plots"]
@@ -34,7 +36,12 @@ _log = logging.getLogger(__name__)
 
 
 def sweep_plots(
-    points: Sequence[SweepPoint], directory: Path, *, ttft_s: float = 1.0, tpot_s: float = 0.05
+    points: Sequence[SweepPoint],
+    directory: Path,
+    *,
+    execution: Execution | None = None,
+    ttft_s: float = 1.0,
+    tpot_s: float = 0.05,
 ) -> list[Path]:
     """Draw a sweep's figures against image tokens, or against the context where no point has an image.
 
@@ -45,6 +52,7 @@ def sweep_plots(
     Args:
         points: the sweep, in any order.
         directory: where the files go; it is made if it is missing.
+        execution: what the points were priced for; each figure names it below its title. None names nothing.
         ttft_s: target for the time to first token, in seconds.
         tpot_s: target for the time per output token, in seconds.
 
@@ -65,7 +73,7 @@ def sweep_plots(
     images = any(point.image_tokens for point in points)
     ordered = sorted(points, key=lambda point: (point.image_tokens if images else point.context, point.label))
     places = [point.image_tokens if images else point.context for point in ordered]
-    axis, about = "image tokens" if images else "context (tokens)", _about(ordered)
+    axis, about = "image tokens" if images else "context (tokens)", _about(ordered, execution)
     pictures = _pictures(ordered, ttft_s, tpot_s)
     left_out = [picture.title for picture in pictures if not picture.panels]
     if left_out:
@@ -75,7 +83,11 @@ def sweep_plots(
 
 
 def predicted_and_measured(
-    points: Sequence[SweepPoint], measured: Mapping[str, Mapping[str, int]], directory: Path
+    points: Sequence[SweepPoint],
+    measured: Mapping[str, Mapping[str, int]],
+    directory: Path,
+    *,
+    execution: Execution | None = None,
 ) -> list[Path]:
     """Draw predicted and measured tensor FLOPs of each stage, and the difference below, with the points' labels.
 
@@ -84,6 +96,7 @@ def predicted_and_measured(
         measured: FLOPs by a point's label, then by stage (``vision``, ``prefill``, ``decode``: all its steps). What is
             not there was not measured, and is not drawn.
         directory: where the files go; it is made if it is missing.
+        execution: what the points were priced for; the figure names it below its title. None names nothing.
 
     Returns:
         The files: an SVG and a PNG.
@@ -107,7 +120,7 @@ def predicted_and_measured(
         raise PlotError(msg)
     images = any(point.image_tokens for point in points)
     axis = "crop grid, placed by its context" if images else "context (tokens)"
-    about = _about(ordered)
+    about = _about(ordered, execution)
     return write_all(directory, [("predicted_and_measured", partial(draw_pairs, panels, axis, about))])
 
 
@@ -191,11 +204,14 @@ def _scaled(by_stage: Mapping[str, Sequence[int]], unit: float) -> dict[str, lis
     return {stage: _over(figures, unit) for stage, figures in by_stage.items()}
 
 
-def _about(points: Sequence[SweepPoint]) -> str:
+def _about(points: Sequence[SweepPoint], execution: Execution | None) -> str:
     """Say what the points have in common."""
     told = (
         ({point.batch for point in points}, "batch {}"),
         ({point.text_tokens for point in points if point.image_tokens}, "{} text tokens"),
         ({point.decode_steps for point in points}, "decode: {} steps"),
     )
-    return ", ".join(words.format(*values) for values, words in told if len(values) == 1)
+    common = [words.format(*values) for values, words in told if len(values) == 1]
+    if execution is not None:
+        common = [execution.implementation, f"{execution.attention} attention", execution.dtype, *common]
+    return ", ".join(common)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
+from dsocr_cost.execution import ITEM_BYTES
+
 from .text import figure
 
 if TYPE_CHECKING:
@@ -33,7 +35,16 @@ METRICS: dict[tuple[str, str], str] = {
 }
 """What is compared: a stage's figure, and its name for people."""
 
-FLOPS = ("tensor_flops", "tensor_flops_per_token")
+LABELS = {
+    "tensor_flops": "FLOPs",
+    "cuda_flops": "CUDA FLOPs",
+    "io_bytes": "I/O bytes",
+    "launches": "launches",
+    "weight_bytes": "weight bytes",
+    "activation_bytes": "activation bytes",
+    "kv_cache_bytes": "KV cache bytes",
+}
+"""What is judged, in prefill and decode together, and its name for people."""
 
 _INTRO = """\
 # Scaling of the decoder with the context
@@ -43,17 +54,30 @@ transformers' modules on {device}, with torch {torch} and transformers {transfor
 decode steps; a step decodes one token of each sequence of the batch. The difference is predicted - measured, as a share
 of the measured.
 """
+_ROUTED = """\
+The predicted I/O bytes read the weights of as many experts as even routing touches. On a device with data the router
+picks them: where the difference is a whole number of experts, {expert:,} bytes each, it says nothing of the prediction.
+"""
+
+_ON_CUDA = """\
+Bytes, launches and CUDA FLOPs are predicted for the kernels that meta runs. CUDA runs a few others (decision 5): they
+may differ there, and FLOPs, weights and KV cache may not.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One figure of one point, predicted and measured."""
+    """One figure of one point, predicted and measured.
+
+    ``routed``: they differ by the weights of whole experts, on a device whose data picks the experts.
+    """
 
     context: int
     stage: str
     metric: str
     predicted: float
     measured: float
+    routed: bool = False
 
     @property
     def relative(self) -> float:
@@ -61,6 +85,11 @@ class Difference:
         if self.predicted == self.measured:
             return 0.0
         return (self.predicted - self.measured) / self.measured if self.measured else float("inf")
+
+    @property
+    def count(self) -> str:
+        """What both count, by a name of :data:`LABELS`."""
+        return self.metric.removesuffix("_per_token").removesuffix("_final")
 
     def __str__(self) -> str:
         of = f"{self.stage} of {self.context}" if self.stage == "prefill" else f"{self.stage} after {self.context}"
@@ -76,20 +105,24 @@ class Comparison:
     not_predicted: tuple[str, ...]
 
     @property
-    def flops_that_differ(self) -> list[Difference]:
-        """Those FLOPs that are not the same to the last digit."""
-        return [one for one in self.differences if one.metric in FLOPS and one.predicted != one.measured]
+    def wrong(self) -> list[Difference]:
+        """Those that are not the same to the last digit, but for experts that the data picked."""
+        return [one for one in self.differences if one.predicted != one.measured and not one.routed]
 
     @property
-    def verdict(self) -> str:
-        """Say in one line whether the FLOPs agree."""
-        points = len({one.context for one in self.differences})
-        off = self.flops_that_differ
-        if not off:
-            return f"FLOPs: exact at {'the one point' if points == 1 else f'all {points} points'}"
-        worst = max(off, key=lambda one: abs(one.relative))
-        where = len({one.context for one in off})
-        return f"FLOPs: differ at {where} of {points} points; the largest, {worst}"
+    def verdicts(self) -> list[str]:
+        """Say of each count, in a line, whether prediction and measurement agree."""
+        return [f"{label}: {self._verdict(count)}" for count, label in LABELS.items()]
+
+    def _verdict(self, count: str) -> str:
+        of = [one for one in self.differences if one.count == count]
+        points = len({one.context for one in of})
+        off = [one for one in self.wrong if one.count == count]
+        if off:
+            worst = max(off, key=lambda one: abs(one.relative))
+            return f"differ at {len({one.context for one in off})} of {points} points; the largest, {worst}"
+        routed = ", but for the experts that the data picked" if any(one.routed for one in of) else ""
+        return f"exact at {'the one point' if points == 1 else f'all {points} points'}{routed}"
 
 
 def compare_documents(analytic: Mapping[str, Any], measured: Mapping[str, Any]) -> Comparison:
@@ -100,6 +133,7 @@ def compare_documents(analytic: Mapping[str, Any], measured: Mapping[str, Any]) 
     """
     differences: list[Difference] = []
     missing: dict[str, set[str]] = {"measured": set(), "predicted": set()}
+    expert, steps = _routed_expert_bytes(measured), {"prefill": 1, "decode": measured["decode_steps"]}
     for ours, real in zip(analytic["points"], measured["points"], strict=True):
         context = ours["seq_len_prefill"]
         if context != real["seq_len_prefill"]:
@@ -111,8 +145,18 @@ def compare_documents(analytic: Mapping[str, Any], measured: Mapping[str, Any]) 
                 missing["predicted"] |= {name} if predicted is None else set()
                 missing["measured"] |= {name} if found is None else set()
                 if predicted is not None and found is not None and (stage, metric) in METRICS:
-                    differences.append(Difference(context, stage, metric, predicted, found))
+                    apart = round((predicted - found) * steps[stage])
+                    routed = name == "io_bytes" and expert > 0 and apart != 0 and apart % expert == 0
+                    differences.append(Difference(context, stage, metric, predicted, found, routed))
     return Comparison(tuple(differences), tuple(sorted(missing["measured"])), tuple(sorted(missing["predicted"])))
+
+
+def _routed_expert_bytes(measured: Mapping[str, Any]) -> int:
+    """Weigh one expert's three matrices, where data picks the experts; 0 where none does."""
+    model = measured["model"]
+    if measured["environment"]["device"]["type"] == "meta" or model["first_k_dense_replace"] >= model["num_layers"]:
+        return 0
+    return 3 * int(model["hidden_size"]) * int(model["moe_intermediate_size"]) * ITEM_BYTES[measured["dtype"]]
 
 
 def scaling_markdown(analytic: Mapping[str, Any], measured: Mapping[str, Any]) -> str:
@@ -130,7 +174,11 @@ def scaling_markdown(analytic: Mapping[str, Any], measured: Mapping[str, Any]) -
         torch=environment["torch"],
         transformers=environment["transformers"],
     )
-    parts = [intro, f"**{comparison.verdict}.**", ""]
+    parts = [intro, *(f"- {verdict}" for verdict in comparison.verdicts), ""]
+    if device["type"] == "cuda":
+        parts += [_ON_CUDA]
+    if any(one.routed for one in comparison.differences):
+        parts += [_ROUTED.format(expert=_routed_expert_bytes(measured))]
     if analytic["implementation"] != measured["implementation"]:
         different = (
             "Predicted and measured are not the same code: {} makes a rotary table in each layer, {} one for all."

@@ -1,6 +1,8 @@
 """What a failed comparison says."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dsocr_cost import Op
 from dsocr_cost.kernels import Tensor, bmm, copy, layer_norm, linear, pointwise
@@ -12,7 +14,7 @@ REASON = "the difference is larger than the rule allows"
 
 @pytest.fixture
 def failed(make_row):
-    def make(**given):
+    def make(**changed):
         fields = {
             "predicted": 1100,
             "measured": 1000,
@@ -24,7 +26,7 @@ def failed(make_row):
             "verdict": Verdict.FAIL,
             "reason": REASON,
         }
-        return make_row(**{**fields, **given})
+        return make_row(**{**fields, **changed})
 
     return make
 
@@ -33,13 +35,13 @@ def call(flops, op="aten::mm", module="proj", shapes=((2, 3), (3, 4))):
     return Call(op, module, shapes, flops)
 
 
-def text(row, ops=(), calls=()):
-    return failure_text(row, "tensor FLOPs", ops, calls)
+def text(row, ops=(), calls=(), width=160):
+    return failure_text(row, "tensor FLOPs", ops, calls, width)
 
 
-def terms(ops, calls, failed, **given):
+def terms(ops, calls, failed, width=160, **fields):
     """Write the table of terms, and return its lines below the heading and the rule."""
-    written = text(failed(**given), ops, calls).splitlines()
+    written = text(failed(**fields), ops, calls, width).splitlines()
     start = next(index for index, line in enumerate(written) if line.startswith("---"))
     return written[start + 1 :]
 
@@ -208,3 +210,79 @@ def test_terms_that_all_differ_are_set_side_by_side_to_the_end(failed):
     lines = terms(ops, [call(op.tensor_flops + 1) for op in ops[:-1]], failed)
     assert lines[-1] == f"... and {many - MAX_TERMS} more"
     assert all("!=" in line for line in lines[:-1])
+
+
+# one that agrees, a wrong one with long names, one that was not predicted, one that was not counted
+LONG = "layers.11.mlp.shared_experts.gate_proj"
+WIDE_OPS = [linear("qkv", 2, 4, 2, 6), linear(LONG, 2, 1920, 1280, 1792), linear("left_out", 2, 5, 2, 2)]
+WIDE_CALLS = [
+    call(96, module="attn.qkv"),
+    call(7, "aten::_scaled_dot_product_flash_attention_for_cpu", LONG, ((1, 10, 903, 128), (1, 10, 903, 128))),
+    call(8, "aten::bmm", "attn"),
+]
+
+
+def test_where_there_is_no_room_for_all_columns_what_was_counted_stands_below_what_was_predicted(failed):
+    """96 = 2 x 4 x 2 x 6 FLOPs are equal; of a term that is not, both lines are marked."""
+    lines = terms(WIDE_OPS[:2], [WIDE_CALLS[0], call(9, module="mlp.gate_proj")], failed, width=80)
+    assert [" ".join(line.split()) for line in lines] == [
+        "qkv, linear 1 x 4 x 6 x 2 96",
+        "aten::mm 2x3 @ 3x4, in attn.qkv = 96",
+        "layers.11…ed_experts.gate_proj, linear 1 x 1920 x 1792 x 1280 != 8,808,038,400",
+        "aten::mm 2x3 @ 3x4, in mlp.gate_proj != 9",
+    ]
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 160])
+def test_the_table_is_as_wide_as_the_terminal_at_most(failed, width):
+    lines = terms(WIDE_OPS, WIDE_CALLS, failed, width=width)
+    assert max(map(len, lines)) <= width
+    written = "\n".join(lines)
+    for figure in ("96", "8,808,038,400", "7", "40", "8"):
+        assert f" {figure}" in written
+    assert "gate_proj" in written
+    assert "_for_cpu" in written
+
+
+def test_a_wide_terminal_has_all_columns(failed):
+    said = " ".join(text(failed(), WIDE_OPS[:1], WIDE_CALLS[:1], 100).split())
+    assert "part ways): predicted op kernel b x m x n x k FLOPs FLOPs counted op in module -" in said
+
+
+def test_the_terminal_is_asked_where_no_width_is_given(failed, monkeypatch):
+    for columns in (80, 400):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        asked = failure_text(failed(), "tensor FLOPs", WIDE_OPS, WIDE_CALLS)
+        assert asked == text(failed(), WIDE_OPS, WIDE_CALLS, columns)
+
+
+def test_what_was_counted_alone_is_as_wide_as_the_terminal_at_most(failed):
+    calls = [call(6, "parameter", f"model.decoder.{LONG}.expert_{index}.weight", ((64, 1792, 1280),)) for index in "ab"]
+    lines = terms([], calls, failed, width=80)
+    assert max(map(len, lines)) <= 80
+    assert [line.split(", ")[0][-9:] for line in lines] == ["_a.weight", "_b.weight"]
+    assert all("parameter 64x1792x1280" in line for line in lines)
+
+
+names = st.text(st.characters(codec="utf-8"), max_size=90)
+sizes = st.lists(st.integers(1, 10**7), max_size=4).map(tuple)
+
+
+def test_no_name_and_no_size_makes_the_table_wider_than_the_terminal(failed):
+    @given(
+        ops=st.lists(st.builds(Op, names, st.just("grouped_linear"), st.integers(1, 10**15)), max_size=3),
+        calls=st.lists(st.builds(Call, names, names, st.tuples(sizes, sizes), st.integers(1, 10**15)), max_size=3),
+        width=st.integers(80, 200),
+    )
+    def check(ops, calls, width):
+        _, _, table = text(failed(), ops, calls, width).partition("\n\n")
+        assert max(map(len, table.splitlines()), default=0) <= width
+
+    check()
+
+
+def test_a_metric_that_is_no_sum_over_ops_says_which_op_it_is_about(failed):
+    """Launches up to a peak: the 7th as predicted, the 5th as traced, and which they are."""
+    peak = {"metric": "peak_launch", "predicted": 7, "measured": 5}
+    (line,) = terms([Op("lm_head", "linear")], [call(5, "aten::mul", "norm", ((2, 3),))], failed, **peak)
+    assert " ".join(line.split()) == "lm_head linear 7 != 5 aten::mul 2x3 norm"

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from dsocr_cost import DsocrError
+from dsocr_cost import DsocrError, Execution
 from pytest_dsocr.report import plots
 from pytest_dsocr.report.plots import PlotError, predicted_and_measured, sweep_plots
 from pytest_dsocr.sweep_points import COUNTS, SweepPoint
@@ -111,11 +111,12 @@ def test_the_lines_hold_the_counts_of_each_stage(drawn):
 
 
 def test_memory_does_not_add_up(drawn):
-    """Activations: the larger of vision and prefill, 6 x 10^4 x 100 GB. KV: the prefill's, 7 x 10^4 x 100 GB."""
+    """Activations: the larger of vision and prefill, place x 10^4 x 100 GB. KV: the prefill's, as much by its place."""
+    activations, kv = (COUNTS.index(count) + 1 for count in ("activation_bytes", "kv_cache_bytes"))
     figures = drawn(sweep_plots, [point(90)])
-    assert list(lines(figures["activations"].axes[0])["vision + prefill"].get_ydata()) == [6_000_000]
+    assert list(lines(figures["activations"].axes[0])["vision + prefill"].get_ydata()) == [activations * 10**6]
     kv_cache = lines(figures["kv_cache"].axes[0])
-    assert list(kv_cache["vision + prefill"].get_ydata()) == [7_000_000]
+    assert list(kv_cache["vision + prefill"].get_ydata()) == [kv * 10**6]
     assert "vision" not in kv_cache
 
 
@@ -132,6 +133,25 @@ def test_prompts_without_images_stand_over_their_context(drawn):
     (axes,) = figures["flops"].axes
     assert list(lines(axes)) == ["prefill", "decode"]
     assert (list(axes.lines[0].get_xdata()), axes.get_xlabel()) == ([10], "context (tokens)")
+
+
+def subtitle(figure):
+    (body,) = figure.subfigs
+    return body.get_suptitle()
+
+
+def test_each_figure_names_what_was_priced_below_its_title(drawn):
+    points, execution = [point(100), point(900)], Execution("vendor", "eager", dtype="float16")
+    drawn(sweep_plots, points, execution=execution)
+    figures = drawn(predicted_and_measured, points, measured(points), execution=execution)
+    assert list(figures) == [*ALL, "predicted_and_measured"]
+    for figure in figures.values():
+        assert subtitle(figure) == "vendor, eager attention, float16, batch 1, 10 text tokens, decode: 100 steps"
+
+
+def test_a_figure_names_no_execution_that_nobody_told(drawn):
+    (figure, *_) = drawn(sweep_plots, [point(100)]).values()
+    assert subtitle(figure) == "batch 1, 10 text tokens, decode: 100 steps"
 
 
 def test_series_differ_in_marker_and_line_and_axes_have_units(drawn):
@@ -171,6 +191,7 @@ def test_predicted_and_measured_are_in_one_picture_with_the_grids_as_labels(draw
         one, other = lines(axes)["predicted"], lines(axes)["measured"]
         assert list(one.get_ydata()) == list(other.get_ydata())
         assert (one.get_linestyle(), other.get_linestyle()) == ("-", "None")
+        assert (one.get_marker(), other.get_marker()) == (".", "o")  # a line through one point is none
     labels = figures["predicted_and_measured"].axes[-1].get_xticklabels()
     assert [label.get_text() for label in labels] == ["1x2", "2x2"]
 

@@ -123,7 +123,7 @@ def _decoder_layer(layer: layers.DeepseekV2DecoderLayer, sizes: Sizes, shop: Wor
         lambda: positions(layer.config.hidden_size, sizes, shop),
         position_embeddings=lambda: rotary_table(attn, sizes, shop),
         attention_mask=lambda: causal_mask(sizes, shop),
-        past_key_values=lambda: kv_cache(attn, sizes, shop, layer.layer_idx),
+        past_key_values=lambda: kv_cache(attn, sizes, shop, layer.layer_idx, first=layer.layer_idx),
     )
     return replace(decoder_layer, touched=evenly_touched(layer.config))
 

@@ -89,8 +89,8 @@ def causal_mask(sizes: Sizes, shop: Workshop) -> torch.Tensor | None:
     return scores.masked_fill(visible.logical_not(), torch.finfo(shop.torch_dtype).min)
 
 
-def kv_cache(layer: layers.LlamaAttention, sizes: Sizes, shop: Workshop, layer_idx: int) -> DynamicCache:
-    """Fill a KV cache with the keys before the new positions.
+def kv_cache(layer: layers.LlamaAttention, sizes: Sizes, shop: Workshop, last: int, first: int = 0) -> DynamicCache:
+    """Fill a KV cache with the keys before the new positions, for the layers from ``first`` to ``last``.
 
     Raises:
         NotSupportedError: several new positions after cached ones, for torch's flash kernel on a real device.
@@ -102,7 +102,7 @@ def kv_cache(layer: layers.LlamaAttention, sizes: Sizes, shop: Workshop, layer_i
     cache = DynamicCache()
     if cached:
         shape = (sizes["batch"], layer.num_key_value_heads, cached, layer.head_dim)
-        for index in range(layer_idx + 1):
+        for index in range(first, last + 1):
             cache.update(shop.tensor(*shape), shop.tensor(*shape), index)
     return cache
 

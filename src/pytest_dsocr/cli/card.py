@@ -1,0 +1,137 @@
+"""The options that say which card runs it, shared by the subcommands that ask what fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from dsocr_cost.device import find_device, load_devices
+from dsocr_cost.errors import DeviceError
+from dsocr_cost.fit import Room
+from dsocr_cost.report import bytes_text
+
+from .options import given, refuse_together
+from .types import BYTES, MARGIN, MEMORY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from dsocr_cost.device import Device
+
+__all__ = ["Card", "card_of", "card_options"]
+
+Command = TypeVar("Command", bound="Callable[..., Any]")
+
+_OPTIONS = (
+    click.option(
+        "--device", metavar="NAME", help="A card by its name, such as 'RTX 5090': its memory and its CUDA context."
+    ),
+    click.option(
+        "--memory", type=MEMORY, metavar="SIZE", help="Memory for the process, such as 24GiB or 32GB, in place of one."
+    ),
+    click.option(
+        "--devices", type=click.Path(path_type=Path), metavar="FILE", help="Cards of your own, as in devices.toml."
+    ),
+    click.option(
+        "--cuda-context",
+        type=BYTES,
+        metavar="SIZE",
+        help="What a process takes beside its tensors.  [default: the card's; 0 with --memory]",
+    ),
+    click.option(
+        "--margin",
+        type=MARGIN,
+        metavar="SIZE|PERCENT",
+        default=0,
+        show_default=True,
+        help="Memory to leave free. What the allocator loses to fragmentation is not counted: it has to fit in here.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What runs it: ``name`` is None where only its memory is known."""
+
+    name: str | None
+    room: Room
+
+    @property
+    def process_bytes(self) -> int:
+        """What a process may take, its CUDA context with it."""
+        return self.room.bytes + self.room.cuda_context_bytes
+
+    def document(self) -> dict[str, Any]:
+        """Write it down for JSON."""
+        sizes = ("memory_bytes", "reserved_bytes", "cuda_context_bytes", "margin_bytes")
+        return (
+            {"name": self.name} | {size: getattr(self.room, size) for size in sizes} | {"room_bytes": self.room.bytes}
+        )
+
+    def __str__(self) -> str:
+        room, whole = self.room, f"{self.name or 'memory'}: {bytes_text(self.room.memory_bytes)}"
+        taken = (("the driver", room.reserved_bytes), ("the margin", room.margin_bytes))
+        less = " and ".join(f"{bytes_text(size)} for {name}" for name, size in taken if size)
+        left = f", less {less}: {bytes_text(self.process_bytes)}" if less else ""
+        context = f"of it {bytes_text(room.cuda_context_bytes)} for the CUDA context"
+        return f"{whole}{left}, {context if room.cuda_context_bytes else 'without a CUDA context'}"
+
+
+def card_options(command: Command) -> Command:
+    """Add the options to a command: device, memory, devices, cuda-context, margin."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def card_of(options: Mapping[str, Any]) -> Card | None:
+    """Take the card from a command's options; None where neither device nor memory is given.
+
+    Raises:
+        DeviceError: an unknown device, a file that describes none, a device whose memory nobody knows.
+        SizeError: a context or a margin that leaves no room.
+        UsageError: options that exclude each other, or that say something of a card that is not there.
+    """
+    refuse_together("device", "memory")
+    context = options["cuda_context"]
+    if options["device"] is not None:
+        device = _device(options["device"], options["devices"])
+        name, room = device.name, _room(device, context)
+    elif given("devices"):
+        msg = "--devices: got a file, allowed is one beside --device"
+        raise click.UsageError(msg)
+    elif options["memory"] is not None:
+        name, room = None, Room(options["memory"], cuda_context_bytes=context or 0)
+    elif given("margin"):
+        msg = "--margin: got one of no memory, allowed is one beside --device or --memory"
+        raise click.UsageError(msg)
+    else:
+        return None
+    margin = options["margin"]
+    return Card(
+        name, replace(room, margin_bytes=int(margin * room.memory_bytes) if isinstance(margin, Fraction) else margin)
+    )
+
+
+def _device(name: str, file: Path | None) -> Device:
+    try:
+        devices = None if file is None else load_devices(file)
+    except DeviceError as error:
+        msg = f"devices: {error}"
+        raise DeviceError(msg) from error
+    return find_device(name, devices)
+
+
+def _room(device: Device, context: int | None) -> Room:
+    context = device.cuda_context_bytes if context is None else context
+    if device.memory_bytes is None or device.reserved_bytes is None:
+        msg = f"device: got {device.name}, whose memory is unknown; allowed is --memory in place of it"
+        raise DeviceError(msg)
+    if context is None:
+        msg = f"device: got {device.name}, whose CUDA context is unknown; allowed is --cuda-context beside it"
+        raise DeviceError(msg)
+    return Room(device.memory_bytes, device.reserved_bytes, context)

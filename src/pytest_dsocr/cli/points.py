@@ -1,0 +1,66 @@
+"""Points of many workloads at once, or the options to lower where a count leaves int64."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dsocr_cost.errors import SizeError
+from dsocr_cost.sweep import evaluate
+from dsocr_cost.workload import Workload
+
+from ..sweep_points import COUNTS, STAGES, context_points, grid_points
+from .options import require_int64, warn_of_long_contexts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from dsocr_cost.config import DeepseekOCRConfig
+    from dsocr_cost.workload import Grid
+
+    from ..sweep_points import SweepPoint
+
+__all__ = ["priced_contexts", "priced_grids", "warn_of_long_points"]
+
+LARGE = ("grids", "context", "text_tokens", "decode_steps", "batch", "config")
+"""Options that can make a count leave int64."""
+
+
+def priced_grids(grids: Sequence[Grid], **shared: Any) -> list[SweepPoint]:
+    """Price pages of these grids, as ``grid_points`` does.
+
+    Raises:
+        SizeError: a mode that does not crop, by a grid that was asked for; a count that leaves int64, and the options.
+    """
+    Workload(shared["mode"], grids[0])
+    try:
+        return grid_points(grids, **shared)
+    except SizeError:
+        high, wide = (max(grid[side] for grid in grids) for side in (0, 1))
+        require_int64(_counts(crops_high=high, crops_wide=wide, **shared), *LARGE)
+        raise
+
+
+def priced_contexts(contexts: Sequence[int], **shared: Any) -> list[SweepPoint]:
+    """Price prompts of these lengths, as ``context_points`` does.
+
+    Raises:
+        SizeError: a count that leaves int64, and the options.
+    """
+    try:
+        return context_points(contexts, **shared)
+    except SizeError:
+        require_int64(_counts(text_tokens=max(contexts), mode=None, **shared), *LARGE)
+        raise
+
+
+def warn_of_long_points(positions: Sequence[int], config: DeepseekOCRConfig) -> None:
+    """Say on stderr how many points have more positions, decoded ones among them, than the model was made for."""
+    beyond = sum(one > config.decoder.max_position_embeddings for one in positions)
+    warn_of_long_contexts(max(positions), config, points=f"in {beyond} of {len(positions)} points, at most: ")
+
+
+def _counts(**sizes: Any) -> Iterator[tuple[str, int | None]]:
+    """Price, in Python ints, a point that none of them exceeds."""
+    for name, stage in zip(STAGES, evaluate(**sizes), strict=True):
+        for count in COUNTS:
+            yield f"{count} of {name}", getattr(stage, count)

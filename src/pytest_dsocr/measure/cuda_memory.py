@@ -1,0 +1,67 @@
+"""Measures memory on a card: what torch's allocator held at most during a run, and what it costs beside."""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING
+
+import torch
+
+from ..errors import MeasurementError
+from .launch import tensors_of
+from .measurement import Call, Measurement
+from .trace import cached_tensors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .measurement import Subject
+
+__all__ = ["allocated_on_cuda"]
+
+
+def allocated_on_cuda(subject: Subject, device: str) -> Measurement:
+    """Run once, without gradients, and read ``torch.cuda.max_memory_allocated``.
+
+    What else this process holds on the card, such as another test's module, is taken off. The details tell apart, in
+    bytes: ``reserved_bytes``, what the allocator has taken from the driver at most; ``cuda_context_bytes``, what the
+    card lacks beside that: the context, the loaded kernels, and whatever other processes hold.
+
+    Raises:
+        MeasurementError: the run failed, or ran out of memory.
+    """
+    gc.collect()
+    args, kwargs = given = subject.inputs()
+    weights = list(subject.module.parameters()) if isinstance(subject.module, torch.nn.Module) else []
+    own = _stored([*weights, *tensors_of(given), *cached_tensors(given)])
+    torch.cuda.synchronize(device)
+    torch.cuda.empty_cache()
+    before = torch.cuda.memory_allocated(device)
+    torch.cuda.reset_peak_memory_stats(device)
+    try:
+        with torch.no_grad():
+            subject.module(*args, **kwargs)
+        torch.cuda.synchronize(device)
+    except RuntimeError as error:  # out of memory is one
+        msg = f"the module raised {type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        raise MeasurementError(msg) from error
+    peak = torch.cuda.max_memory_allocated(device)
+    reserved = torch.cuda.max_memory_reserved(device)
+    free, total = torch.cuda.mem_get_info(device)
+    others = max(before - own, 0)
+    calls = (
+        Call("parameter", "", (), _stored(weights)),
+        Call("input", "", (), own - _stored(weights)),
+        Call("during the run", "", (), peak - others - own),
+    )
+    details = {
+        "reserved_bytes": reserved,
+        "cuda_context_bytes": total - free - torch.cuda.memory_reserved(device),
+        "memory_bytes": total,
+    }
+    return Measurement(peak - others, calls, details=details)
+
+
+def _stored(tensors: Iterable[torch.Tensor]) -> int:
+    """Sum the storages of tensors, each once."""
+    return sum({one.untyped_storage().data_ptr(): one.untyped_storage().nbytes() for one in tensors}.values())
