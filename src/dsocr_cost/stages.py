@@ -27,8 +27,8 @@ class Stage:
     """What one stage costs; arrays where the sizes were arrays.
 
     ``tensor_flops``, ``cuda_flops``, ``io_bytes`` and ``launches`` are sums over its ops. ``compulsory_bytes`` is the
-    least that any implementation moves: inputs, touched weights and outputs once, the KV cache. ``weight_bytes`` is what
-    is resident: every expert, the embedding, the LM head. ``kv_cache_bytes`` is the cache at its end,
+    least that any implementation moves: inputs, touched weights and outputs once, the KV cache. ``weight_bytes`` is
+    what is resident: every expert, the embedding, the LM head. ``kv_cache_bytes`` is the cache at its end,
     ``activation_bytes`` the most that is alive at one time beside both, ``allocated_bytes`` the most of all together.
     ``latency_s`` needs a device.
     """

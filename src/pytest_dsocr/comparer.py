@@ -49,11 +49,19 @@ class Origin:
 class Bench:
     """What all comparisons of a run share."""
 
-    def __init__(self, options: Options, registry: Registry, tolerances: Tolerances, device: str) -> None:
+    def __init__(
+        self,
+        options: Options,
+        registry: Registry,
+        tolerances: Tolerances,
+        device: str,
+        width: int | None = None,
+    ) -> None:
         self.options = options
         self.registry = registry
         self.tolerances = tolerances
         self.device = device
+        self.width = width
         self.fingerprint = functools.cache(fingerprint)
 
     @cached_property
@@ -154,7 +162,8 @@ class Comparer:
                 rows.append(self._judge(name, case, measurer, origin, prediction, measurement))
                 self._rows.append(rows[-1])
                 if rows[-1].verdict is not Verdict.PASS:
-                    failures.append(failure_text(rows[-1], measurer.metric.label, prediction.ops, measurement.calls))
+                    terms = prediction.ops, measurement.calls
+                    failures.append(failure_text(rows[-1], measurer.metric.label, *terms, self._bench.width))
         except NotSupportedError as error:
             pytest.skip(str(error))
         if failures:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shutil
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
@@ -40,6 +41,7 @@ class Run:
         self.complaints: list[str] = []
         self.deselected = False
         self.announced = False
+        self.width = shutil.get_terminal_size().columns  # here: a test's own output is captured
 
     @property
     def on_worker(self) -> bool:
@@ -70,7 +72,7 @@ class Run:
         """What all comparisons share."""
         from .comparer import Bench
 
-        return Bench(self.options, self.registry, self.tolerances, self.device)
+        return Bench(self.options, self.registry, self.tolerances, self.device, self.width)
 
     def check(self) -> None:
         """Refuse now what could not work later. Imports torch only to look for a GPU that was asked for.

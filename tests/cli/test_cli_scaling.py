@@ -13,6 +13,7 @@ from pytest_dsocr import Measurement
 from pytest_dsocr.cli import scaling as command
 from pytest_dsocr.cli.main import dsocr
 from pytest_dsocr.measure.flops import FlopMeasurer
+from pytest_dsocr.measure.traced import TraceMeasurer
 from pytest_dsocr.report.scaling import LABELS, METRICS
 from pytest_dsocr.scaling import TRACED, DecoderRun, Measured, analytic_document
 
@@ -223,8 +224,9 @@ def test_the_vendors_code_differs_by_its_rotary_tables(run, read):
     assert ours["tensor_flops"] - real["tensor_flops"] == 2 * 5 * 12 * 24
 
 
-def test_a_count_that_cannot_be_trusted_is_an_error_and_no_file(run, monkeypatch, tmp_path):
-    monkeypatch.setattr(FlopMeasurer, "measure", lambda *args, **kwargs: Measurement(1, problem="an op has no formula"))
+@pytest.mark.parametrize("measurer", [FlopMeasurer, TraceMeasurer], ids=["FLOPs", "traced"])
+def test_a_count_that_cannot_be_trusted_is_an_error_and_no_file(run, monkeypatch, tmp_path, measurer):
+    monkeypatch.setattr(measurer, "measure", lambda *args, **kwargs: Measurement(1, problem="an op has no formula"))
     result = run("--context", 24)
     assert result.exit_code == 2
     assert "context 24: an op has no formula" in result.output

@@ -121,10 +121,10 @@ def test_points_beyond_the_model_are_one_warning(run):
 def test_plots_are_drawn_from_the_points_into_a_new_folder(run, monkeypatch, tmp_path):
     drawn = []
     plots = pytest.importorskip("pytest_dsocr.report.plots")
-    monkeypatch.setattr(plots, "sweep_plots", lambda points, directory: drawn.append((points, directory)))
+    monkeypatch.setattr(plots, "sweep_plots", lambda *given, **named: drawn.append((*given, named)))
     result = run("sweep", "--grids", "2x3", "--plots", tmp_path / "new" / "figures")
     assert result.exit_code == 0
-    assert drawn == [(grid_points([Grid(2, 3)]), tmp_path / "new" / "figures")]
+    assert drawn == [(grid_points([Grid(2, 3)]), tmp_path / "new" / "figures", {"execution": Execution()})]
     assert (tmp_path / "new" / "figures").is_dir()
 
 

@@ -8,14 +8,7 @@ a prefill of 512.
 import pytest
 
 from dsocr_cost import DecoderConfig
-from dsocr_cost.layers import (
-    DeepseekV2DecoderLayer,
-    DeepseekV2MLP,
-    DeepseekV2MoE,
-    DeepseekV2RMSNorm,
-    LMHead,
-    MoEGate,
-)
+from dsocr_cost.layers import DeepseekV2DecoderLayer, DeepseekV2MLP, DeepseekV2MoE, DeepseekV2RMSNorm, LMHead, MoEGate
 from pytest_dsocr import Case
 
 TRAFFIC = ("cuda_flops", "io_bytes", "launches", "compulsory_bytes")
@@ -269,32 +262,26 @@ def test_lm_head_params(dsocr):
     dsocr.compare_all(LMHead.from_config(dsocr.config.decoder), ANY, metrics=WEIGHTS)
 
 
-WIDE, ONE_EACH, MANY_SHARED = (
-    DeepseekV2MoE(DecoderConfig(moe_intermediate_size=4096)),
-    DeepseekV2MoE(DecoderConfig(num_experts_per_tok=1)),
-    DeepseekV2MoE(DecoderConfig(n_shared_experts=24)),
-)
+OTHERS = {
+    "narrow SwiGLU": DeepseekV2MLP(1280, 512),
+    "more experts than channels": MoEGate(64, 256),
+    "wide experts": DeepseekV2MoE(DecoderConfig(moe_intermediate_size=4096)),
+    "one expert a token": DeepseekV2MoE(DecoderConfig(num_experts_per_tok=1)),
+    "many shared experts": DeepseekV2MoE(DecoderConfig(n_shared_experts=24)),
+}
 
 
 @pytest.mark.traffic
 @pytest.mark.memory
-@pytest.mark.parametrize(
-    ("layer", "case"),
-    [
-        pytest.param(DeepseekV2MLP(1280, 512), Case("narrow, 512", batch=1, q_len=512), id="narrow SwiGLU"),
-        pytest.param(MoEGate(64, 256), Case("256 experts, 512", batch=1, q_len=512), id="more experts than channels"),
-        pytest.param(WIDE, Case("wide, 512", batch=1, q_len=512), id="wide experts"),
-        pytest.param(ONE_EACH, Case("one each, 512", batch=1, q_len=512), id="one expert a token"),
-        pytest.param(MANY_SHARED, Case("many shared, 512", batch=1, q_len=512), id="many shared experts"),
-    ],
-)
-def test_memory_of_other_feed_forwards(dsocr, layer, case):
+@pytest.mark.parametrize("name", OTHERS)
+def test_memory_of_other_feed_forwards(dsocr, name):
     """Peaks that this model does not have.
 
     The output of a SwiGLU: 2 * 512 * (2 * 1280 + 512) bytes. The end of a router: 512 * (64 * 2 + 2 * 256 * 4 +
     6 * 16). The product inside of experts, the sums of their rows, the product inside of shared experts.
     """
-    dsocr.compare_all(layer, case, metrics=("io_bytes", "launches", "compulsory_bytes", *MEMORY))
+    case = Case(f"{name}, 512", batch=1, q_len=512)
+    dsocr.compare_all(OTHERS[name], case, metrics=("io_bytes", "launches", "compulsory_bytes", *MEMORY))
 
 
 @pytest.mark.memory

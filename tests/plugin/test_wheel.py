@@ -30,6 +30,9 @@ def test_it_brings_types_tables_and_the_schema(installed):
         "dsocr_cost/py.typed",
         "pytest_dsocr/py.typed",
         "pytest_dsocr/rows.schema.json",
+        "pytest_dsocr/scaling.schema.json",
+        "pytest_dsocr/cli/fit.schema.json",
+        "pytest_dsocr/cli/vram.schema.json",
         "pytest_dsocr/cli/cost.schema.json",
         "pytest_dsocr/published/layers.csv",
     }

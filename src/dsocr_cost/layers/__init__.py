@@ -1,7 +1,8 @@
 """The layers of DeepSeek-OCR, class for class with the reference."""
 
 from .catalog import LAYERS
-from .clip import CLIPVisionEmbeddings, NoTPAttention, NoTPFeedForward, NoTPTransformer, NoTPTransformerBlock, VitModel
+from .clip import NoTPAttention, NoTPFeedForward, NoTPTransformer, NoTPTransformerBlock, VitModel
+from .clip_embeddings import CLIPVisionEmbeddings
 from .decoder import DeepseekV2DecoderLayer, DeepseekV2RMSNorm, LMHead
 from .layer import Layer, layer_name
 from .llama import LlamaAttention, LlamaFlashAttention2, LlamaRotaryEmbedding

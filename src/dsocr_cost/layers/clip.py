@@ -34,14 +34,7 @@ if TYPE_CHECKING:
     from ..config import ClipConfig
     from ..op import Count, Op
 
-__all__ = [
-    "CLIPVisionEmbeddings",
-    "NoTPAttention",
-    "NoTPFeedForward",
-    "NoTPTransformer",
-    "NoTPTransformerBlock",
-    "VitModel",
-]
+__all__ = ["NoTPAttention", "NoTPFeedForward", "NoTPTransformer", "NoTPTransformerBlock", "VitModel"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,11 +95,14 @@ class Vision:
             rows, columns = crops_high * side, crops_wide * side
             page = Tensor(batch * rows * columns * hidden, item)
             tokens = batch * rows * (columns + 1)
-            yield copy("order", page).times(several(crops_wide))
-            yield copy("newlines", Tensor(tokens * hidden, item), page, weights=newline)
+            yield copy("crops.order", page).times(several(crops_wide))
+            # the newline is a weight, too: it is touched again with the global view, and counted there
+            yield copy("crops.newlines", Tensor(tokens * hidden, item), page, Tensor(hidden, item))
         side = feature_side(self.mode.base_size, self.config.sam)
         view = batch * side * (side + 1)
-        yield copy("newlines", Tensor(view * hidden, item), Tensor(batch * side * side * hidden, item), weights=newline)
+        yield copy(
+            "view.newlines", Tensor(view * hidden, item), Tensor(batch * side * side * hidden, item), weights=newline
+        )
         laid_out = Tensor((tokens + view) * hidden, item)
         yield copy("separator", Tensor(laid_out.elements + batch * hidden, item), laid_out, weights=newline)
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dsocr_cost.config import DeepseekOCRConfig
+    from dsocr_cost.execution import Execution
     from dsocr_cost.workload import Grid
 
     from ..sweep_points import SweepPoint
@@ -92,24 +93,24 @@ def sweep(
     table, left_out = table_text(points, images=bool(chosen))
     click.echo(table)
     if plots is not None:
-        _draw(points, plots, measured=options if grids else None)
+        _draw(points, plots, execution_of(options), measured=options if grids else None)
     tell_terminal(left_out, csv, json, plots)
 
 
-def _draw(points: Sequence[SweepPoint], plots: Path, measured: dict[str, Any] | None) -> None:
+def _draw(points: Sequence[SweepPoint], plots: Path, execution: Execution, measured: dict[str, Any] | None) -> None:
     """Draw the points, and beside them what was measured: the published grids, for the published workload."""
     from ..published.grids import DECODE_STEPS, TEXT_TOKENS
     from ..published.measured import read_measured
     from ..report.plots import predicted_and_measured, sweep_plots
 
-    sweep_plots(points, plots)
+    sweep_plots(points, plots, execution=execution)
     workload = {"mode": "gundam", "text_tokens": TEXT_TOKENS, "decode_steps": DECODE_STEPS, "batch": 1}
     workload |= {"implementation": "transformers", "config": None}
     if measured is None or any(measured[name] != value for name, value in workload.items()):
         return
     counts = {str(one): {"vision": one.vision, "prefill": one.prefill, "decode": one.decode} for one in read_measured()}
     if any(point.label in counts for point in points):
-        predicted_and_measured(points, counts, plots)
+        predicted_and_measured(points, counts, plots, execution=execution)
 
 
 def _require_one(grids: tuple[object, ...], context: tuple[object, ...]) -> None:

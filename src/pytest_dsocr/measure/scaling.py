@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ..reference.reference import Reference
     from ..scaling import Plan
-    from .measurement import Subject
+    from .measurement import Measurer, Subject
 
 __all__ = ["REPEATS", "measure_runs"]
 
@@ -119,7 +119,7 @@ def _run(prompt: _Prompt, measurer: FlopMeasurer) -> DecoderRun:
     )
 
 
-def _count(subject: Subject, measurer: FlopMeasurer, prompt: _Prompt) -> int:
+def _count(subject: Subject, measurer: Measurer, prompt: _Prompt) -> int:
     measurement = measurer.measure(subject, device=prompt.device)
     if measurement.problem:
         msg = f"context {prompt.context}: {measurement.problem}"
@@ -131,10 +131,7 @@ def _trace(prompt: _Prompt) -> tuple[dict[str, int], ...]:
     """Run the passes once more, over another cache, for what every kernel moves and what is alive."""
     tracer = Tracer()
     measurers = [TraceMeasurer(name, tracer) for name in ("cuda_flops", "io_bytes", "launches", "activation_bytes")]
-    return tuple(
-        {one.metric.name: int(one.measure(subject, device=prompt.device).value) for one in measurers}
-        for subject in prompt.passes()[1]
-    )
+    return tuple({one.metric.name: _count(subject, one, prompt) for one in measurers} for subject in prompt.passes()[1])
 
 
 def _kv_bytes(cache: Any) -> int:

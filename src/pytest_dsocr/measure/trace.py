@@ -21,7 +21,7 @@ from .memo import MetaMemo
 from .unwritten import Unwritten
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from .measurement import Subject
 
@@ -152,12 +152,11 @@ def trace_subject(subject: Subject, memo: MetaMemo | None = None) -> Trace:
     cached = list(cached_tensors(given))  # not before: what a step replaces has to go when the model lets it go
     apart |= alive.numbers(cached)
     there = apart | alive.numbers(inputs.values())
-    outputs = [one for one in tensors_of(out) if not alive.numbers([one]) & there]
     kept = tuple(Part("cache", "", tuple(one.shape), one.nbytes) for one in cached)
     compulsory = (
         *_read("input", inputs, tracing),
         *_read("parameter", parameters, tracing),
-        *(Part("output", "", tuple(one.shape), stored_bytes(one)) for one in outputs),
+        *_made(tensors_of(out), alive, there),
         *kept,
     )
     return Trace(
@@ -221,6 +220,17 @@ def _read(what: str, tensors: Mapping[str, torch.Tensor], tracing: _Tracing) -> 
             size = min(tracing.read[number], tracing.alive.storages[number].bytes)
             if size:
                 yield Part(what, name, tuple(tensor.shape), size)
+
+
+def _made(outputs: Iterable[torch.Tensor], alive: Alive, there: Collection[int]) -> Iterator[Part]:
+    """Say how much each output holds, of one storage at most all of it: one may be a view of another."""
+    left = {number: storage.bytes for number, storage in enumerate(alive.storages) if number not in there}
+    for tensor in outputs:
+        for number in alive.numbers([tensor]) & left.keys():
+            size = min(stored_bytes(tensor), left[number])
+            left[number] -= size
+            if size:
+                yield Part("output", "", tuple(tensor.shape), size)
 
 
 def _attend(

@@ -132,6 +132,23 @@ def test_the_cache_of_a_need_is_what_is_there_at_its_peak():
     assert need.kv_cache_bytes == 30_000 * 61_440
 
 
+def test_the_peak_is_that_of_activations_and_cache_together():
+    """A prefill of 1050 positions has fewer activations alive than vision had, and its KV cache beside them."""
+    memory, workload = RunMemory(PUBLISHED, GUNDAM, Execution(), cropped=False), Workload(GUNDAM, None, 1050 - 273, 100)
+    need, vision = memory.need(workload), memory.need(replace(workload, text_tokens=0))
+    assert (vision.stage, need.stage) == ("vision", "prefill")
+    assert need.activation_bytes < vision.activation_bytes
+    assert need.allocated_bytes == allocated(workload)
+
+
+def test_what_takes_all_of_the_room_fits():
+    """A byte less, and it does not."""
+    workload = Workload(GUNDAM, None, 10, 100, 3)
+    need = allocated(workload, SHORT)
+    for room, batch in ((need, 3), (need - 1, 2)):
+        assert find_limits(workload, Room(room), SHORT).batch.largest.workload.batch == batch
+
+
 def test_a_batch_for_an_rtx_5090_by_hand():
     """One of several pages takes 861,929,552 bytes beside the weights, as above; 30 fit into the room."""
     device = find_device("RTX 5090")

@@ -133,6 +133,22 @@ def test_an_input_that_is_given_back_is_no_output():
     assert compulsory(traced(running(lambda _, x: x.view(8, 4)), rows())) == []
 
 
+@pytest.mark.parametrize(
+    ("run", "written"),
+    [
+        pytest.param(lambda x: (x + x)[0], 4, id="a part of what was made"),
+        pytest.param(lambda x: (x + x, x * x), 64, id="two"),
+        pytest.param(lambda x: (x + x).split(4), 32, id="two halves of one"),
+        pytest.param(lambda x: (one := x + x, one[:1]), 32, id="one and a view of it"),
+        pytest.param(lambda x: (x[:1], x), 0, id="views of the input"),
+    ],
+)
+def test_outputs_that_share_memory_are_written_once(run, written):
+    """8 numbers of 4 bytes."""
+    parts = traced(run, torch.empty(8, device="meta")).compulsory
+    assert sum(part.bytes for part in parts if part.what == "output") == written
+
+
 def test_a_cache_has_to_be_moved_once():
     """4 old rows are read, 1 is written: 5, of keys, and 4 of values."""
 
