@@ -94,7 +94,7 @@ class Need:
 
 
 class Limit(NamedTuple):
-    """The largest run of a row that fits, and the next larger one; None where there is no such run."""
+    """The largest run that fits, and the next larger one, the smallest where none fits; None where there is none."""
 
     largest: Need | None
     following: Need | None
@@ -120,7 +120,8 @@ class RunMemory:
     def __init__(self, config: DeepseekOCRConfig, mode: Mode, execution: Execution, *, cropped: bool) -> None:
         model = DeepseekOCR(config, mode, cropped)
         names = ("batch", "text_tokens", "decode_steps", *(("crops_high", "crops_wide") if cropped else ()))
-        symbols: dict[str, Any] = {name: symbol(name) for name in names}
+        symbols: dict[str, Any] = {name: symbol(name, at_least_one=name != "text_tokens") for name in names}
+        self._mode, self._cropped = mode, cropped
         self._weights = model.params * ITEM_BYTES[execution.dtype]
         self._cache = model.kv_cache_bytes(**symbols, execution=execution)
         self._moments = tuple(model.moments(**symbols, execution=execution))
@@ -130,21 +131,39 @@ class RunMemory:
         """Take the most that is allocated at one time, without the CUDA context; sizes may be arrays.
 
         Raises:
-            SizeError: an array of bytes that leave int64.
+            SizeError: a run of another kind, or an array of bytes that leave int64.
         """
-        allocated: Count = self._weights + _insert(self._live, workload)
+        allocated: Count = self._weights + _insert(self._live, self._sizes(workload))
         return allocated
 
     def need(self, workload: Workload) -> Need:
-        """Tell what a run of Python ints allocates at its peak, and where that is; of equal moments, the first."""
-        cache = _insert(self._cache, workload)
+        """Tell what a run of Python ints allocates at its peak, and where that is; of equal moments, the first.
+
+        Raises:
+            SizeError: a run of another kind, or a size that is an array.
+        """
+        sizes = self._sizes(workload)
+        if not all(isinstance(size, int) for size in sizes.values()):
+            msg = f"workload: got {workload}, allowed are ints"
+            raise SizeError(msg)
+        cache = _insert(self._cache, sizes)
         moments = (
-            (moment.op, _insert(moment.bytes, workload), cache + _insert(moment.cache_bytes, workload))
+            (moment.op, _insert(moment.bytes, sizes), cache + _insert(moment.cache_bytes, sizes))
             for moment in self._moments
         )
         path, activations, cached = max(moments, key=lambda moment: moment[1] + moment[2])
         stage, _, op = path.partition(".")
         return Need(workload, stage, op, self._weights, cached, activations)
+
+    def _sizes(self, workload: Workload) -> dict[str, Any]:
+        if workload.mode != self._mode or (workload.grid is not None) != self._cropped:
+            crops = "with crops" if self._cropped else "without crops"
+            msg = f"workload: got {workload}, allowed is mode {self._mode.name} {crops}"
+            raise SizeError(msg)
+        sizes = {name: getattr(workload, name) for name in ("batch", "text_tokens", "decode_steps")}
+        if workload.grid is not None:
+            sizes |= {"crops_high": workload.grid.high, "crops_wide": workload.grid.wide}
+        return sizes
 
 
 def find_limits(
@@ -159,7 +178,7 @@ def find_limits(
     Batch: other numbers of pages, from one on.
 
     Raises:
-        SizeError: a workload without an image.
+        SizeError: a workload without an image, or a size that is an array.
     """
     mode = workload.mode
     if mode is None:
@@ -167,8 +186,8 @@ def find_limits(
         raise SizeError(msg)
     cropped = workload.grid is not None
     own = RunMemory(config, mode, execution, cropped=cropped)
-    context = _along(own, room, 0, partial(_with, workload, "text_tokens"))
-    batch = _along(own, room, 1, partial(_with, workload, "batch"))
+    context = _along(own, room, workload, "text_tokens", 0)
+    batch = _along(own, room, workload, "batch", 1)
     if mode.crop_size is None:
         return Limits(None, None, context, batch)
     pages = own if cropped else RunMemory(config, mode, execution, cropped=True)
@@ -193,19 +212,20 @@ def largest_that_fits(fits: Callable[[Any], Any], least: int, most: Any) -> Any:
     return found
 
 
-def _along(memory: RunMemory, room: Room, least: int, run_of: Callable[[Any], Workload]) -> Limit:
+def _along(memory: RunMemory, room: Room, workload: Workload, name: str, least: int) -> Limit:
     """Search one size; the least run is priced in Python ints first, since it may leave int64."""
-    first = memory.need(run_of(least))
-    if first.allocated_bytes > room.bytes:
-        return Limit(None, first)
-    (largest,) = largest_that_fits(
-        lambda size: memory.allocated_bytes(run_of(size)) <= room.bytes, least, np.array([_MOST])
-    ).tolist()
-    return Limit(memory.need(run_of(largest)), memory.need(run_of(largest + 1)))
 
+    def sized(size: Any) -> Workload:
+        return replace(workload, **{name: size})
 
-def _with(workload: Workload, name: str, size: Any) -> Workload:
-    return replace(workload, **{name: size})
+    def fits(size: Any) -> Any:
+        return memory.allocated_bytes(sized(size)) <= room.bytes
+
+    smallest = memory.need(sized(least))
+    if smallest.allocated_bytes > room.bytes:
+        return Limit(None, smallest)
+    (largest,) = largest_that_fits(fits, least, np.array([_MOST])).tolist()
+    return Limit(memory.need(sized(largest)), memory.need(sized(largest + 1)))
 
 
 def _pages(memory: RunMemory, room: Room, workload: Workload) -> tuple[Limit, Limit]:
@@ -241,10 +261,5 @@ def _next_grid(crops: int) -> Grid | None:
     return None
 
 
-def _insert(counted: Any, workload: Workload) -> Any:
-    if not isinstance(counted, Polynomial | Largest):
-        return counted
-    sizes = {"batch": workload.batch, "text_tokens": workload.text_tokens, "decode_steps": workload.decode_steps}
-    if workload.grid is not None:
-        sizes |= {"crops_high": workload.grid.high, "crops_wide": workload.grid.wide}
-    return counted.evaluate("allocated_bytes", sizes)
+def _insert(count: Any, sizes: dict[str, Any]) -> Any:
+    return count.evaluate("allocated_bytes", sizes) if isinstance(count, Polynomial | Largest) else count

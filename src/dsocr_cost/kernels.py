@@ -68,14 +68,14 @@ def several(size: Any) -> Any:
     A transposed view of one batch, row or column is laid out in order already, so copying it is left out.
     """
     if isinstance(size, Polynomial):
-        return size.mapped("several", several)
+        return size.mapped("several", several, flag=True)
     return int(size > 1) if isinstance(size, int | float) else (size > 1).astype("int64")
 
 
 def differ(left: Any, right: Any) -> Any:
     """Say where two sizes differ: 1 there and 0 elsewhere."""
     if isinstance(left, Polynomial) or isinstance(right, Polynomial):
-        return (left - right).mapped("differs from 0", lambda difference: differ(difference, 0), grows=False)
+        return (left - right).mapped("differs from 0", lambda difference: differ(difference, 0), grows=False, flag=True)
     different = left != right
     return int(different) if isinstance(different, bool) else different.astype("int64")
 

@@ -29,7 +29,7 @@ class Moment:
 
     ``bytes`` are activations: the layer's inputs, what it still holds, what the kernel read and wrote. Weights stand
     apart, and so does the KV cache as the run leaves it; ``cache_bytes`` is what it takes beyond that for the moment,
-    while a longer tensor of keys or values takes the place of one.
+    while a longer tensor of keys or values takes the place of one; less than 0 before the run has put its own there.
     """
 
     op: str

@@ -14,14 +14,24 @@ if TYPE_CHECKING:
 __all__ = ["Largest", "Polynomial", "Values", "largest", "symbol"]
 
 
+class Size(str):
+    """A named size that is at least 1, as a plain name is at least 0."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """A function of a polynomial that is no polynomial itself, as a size of its own; does it grow with its sizes?"""
+    """A function of a polynomial that is no polynomial itself, as a size of its own.
+
+    ``grows`` says whether it grows with its sizes, ``flag`` whether it is 0 or 1.
+    """
 
     label: str
     argument: Polynomial
     function: Callable[[Any], Any] = field(compare=False)
     grows: bool = field(default=True, compare=False)
+    flag: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.label}({sorted(self.argument.terms.items(), key=str)})"
@@ -32,9 +42,9 @@ Monomial: TypeAlias = tuple[tuple[Name, int], ...]
 """Names and their powers, in the order of their spelling; () is the constant."""
 
 
-def symbol(name: str) -> Any:
+def symbol(name: str, *, at_least_one: bool = False) -> Any:
     """Make a size that has a name and no value; it stands in for a Count, so its type is left open."""
-    return Polynomial({((name, 1),): 1})
+    return Polynomial({((Size(name) if at_least_one else name, 1),): 1})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +92,15 @@ class Polynomial:
         """Hash the terms in no order."""
         return hash(frozenset(self.terms.items()))
 
-    def mapped(self, label: str, function: Callable[[Any], Any], *, grows: bool = True) -> Any:
+    def mapped(self, label: str, function: Callable[[Any], Any], *, grows: bool = True, flag: bool = False) -> Any:
         """Apply what is no polynomial; functions of one label and argument are taken to be the same.
 
         The function sees ints, arrays and, where a bound is estimated, floats. ``grows`` says whether it is largest
-        where the sizes are.
+        where the sizes are, ``flag`` whether it is 0 or 1.
         """
         if set(self.terms) <= {()}:
             return function(self.terms.get((), 0))
-        return Polynomial({((Mapped(label, self, function, grows), 1),): 1})
+        return Polynomial({((Mapped(label, self, function, grows, flag), 1),): 1})
 
     def powers_of(self, name: str) -> dict[int, Polynomial]:
         """Collect by the powers of one size: what stands before name**0, name**1, and so on."""
@@ -191,7 +201,7 @@ class Largest:
 def largest(*counts: Any) -> Any:
     """Take the largest of ints, arrays or what is yet to be evaluated, point by point.
 
-    Sizes are at least 0, so a polynomial that has no larger coefficient than another is nowhere larger: it is left out.
+    A polynomial that another one is sure to reach, whatever the sizes are, is left out.
     """
     candidates = [one for count in counts for one in (count.candidates if isinstance(count, Largest) else (count,))]
     if any(isinstance(one, Polynomial) for one in candidates):
@@ -208,11 +218,40 @@ def largest(*counts: Any) -> Any:
 
 
 def _covers(larger: Any, smaller: Any) -> bool:
-    """Tell whether a candidate is at least as large as another whatever the sizes are; for some pairs neither is."""
+    """Tell whether a candidate is sure to be at least as large as another; for some pairs neither is.
+
+    It is where each term that the other has more of is made up for by terms that are at least as large.
+    """
     larger, smaller = _polynomial(larger), _polynomial(smaller)
     if larger is None or smaller is None:
         return False
-    return all(coefficient >= 0 for coefficient in (larger - smaller).terms.values())
+    difference = (larger - smaller).terms
+    left = {monomial: coefficient for monomial, coefficient in difference.items() if coefficient > 0}
+    for monomial, coefficient in difference.items():
+        missing = -coefficient
+        for other in left:
+            if missing > 0 and left[other] and _at_least(other, monomial):
+                used = min(missing, left[other])
+                left[other] -= used
+                missing -= used
+        if missing > 0:
+            return False
+    return True
+
+
+def _at_least(one: Monomial, other: Monomial) -> bool:
+    """Tell whether a product is at least as large as another: no flag that may be 0 there alone, no size missing."""
+    powers, others = dict(one), dict(other)
+    if any(power > powers.get(name, 0) for name, power in others.items() if not _is_flag(name)):
+        return False
+    return all(
+        name in others if _is_flag(name) else isinstance(name, Size) or power <= others.get(name, 0)
+        for name, power in powers.items()
+    )
+
+
+def _is_flag(name: Name) -> bool:
+    return isinstance(name, Mapped) and name.flag
 
 
 def _sum(terms: Mapping[Monomial, int], values: Values) -> Any:

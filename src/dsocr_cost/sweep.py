@@ -81,8 +81,13 @@ def over_steps(one_step: Any, decode_steps: int) -> Any:
 
 def _symbolic(workload: Workload) -> Workload:
     """Put symbols for the sizes; what is there stays there."""
-    grid = None if workload.grid is None else Grid(symbol("crops_high"), symbol("crops_wide"))
-    return Workload(workload.mode, grid, symbol("text_tokens"), symbol("decode_steps"), symbol("batch"))
+    grid = None if workload.grid is None else Grid(_counted("crops_high"), _counted("crops_wide"))
+    return Workload(workload.mode, grid, symbol("text_tokens"), _counted("decode_steps"), _counted("batch"))
+
+
+def _counted(name: str) -> Any:
+    """Make a symbol for what a workload has at least one of."""
+    return symbol(name, at_least_one=True)
 
 
 def _price(config: DeepseekOCRConfig, workload: Workload, execution: Execution) -> Stages:
@@ -100,9 +105,9 @@ def _price(config: DeepseekOCRConfig, workload: Workload, execution: Execution) 
 def _over_steps(one_step: Any) -> Any:
     """Sum what is affine in ``step`` over steps 1 to ``decode_steps``."""
     if not isinstance(one_step, Polynomial):
-        return symbol("decode_steps") * one_step
+        return _counted("decode_steps") * one_step
     by_power = one_step.powers_of("step")
-    sums = {0: symbol("decode_steps"), 1: symbol("sum_of_steps")}
+    sums = {0: _counted("decode_steps"), 1: symbol("sum_of_steps")}
     summed: Any = 0
     for power, factor in by_power.items():
         summed = factor * sums[power] + summed

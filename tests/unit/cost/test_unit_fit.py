@@ -268,3 +268,16 @@ def test_room_is_what_the_others_leave():
 def test_a_run_without_an_image_has_no_limits():
     with pytest.raises(SizeError, match="mode: got None"):
         find_limits(Workload(None, None, 10), Room(10**12))
+
+
+@pytest.mark.parametrize(
+    ("workload", "message"),
+    [
+        pytest.param(Workload(GUNDAM, Grid(1, 2)), "allowed is mode gundam without crops", id="with crops"),
+        pytest.param(Workload(MODES["tiny"]), "allowed is mode gundam without crops", id="another mode"),
+        pytest.param(Workload(GUNDAM, text_tokens=np.array([1, 2])), "allowed are ints", id="an array"),
+    ],
+)
+def test_a_run_of_another_kind_is_refused(workload, message):
+    with pytest.raises(SizeError, match=message):
+        RunMemory(SHORT, GUNDAM, Execution(), cropped=False).need(workload)

@@ -72,6 +72,15 @@ def test_the_largest_moment_is_that_of_an_op_that_is_launched(layer, batch, side
         assert peak_launch(moments, ops)[1].launches == 1
 
 
+@every_execution
+@every_layer
+def test_nothing_is_held_at_a_kernel_that_is_not_launched(layer, execution):
+    """One image needs no copy of the scores' sum, and one as large as trained no other positions."""
+    launches = {op.name: op.launches for op in layer.ops(1, 1024, 1024, execution=execution)}
+    for moment in layer.moments(1, 1024, 1024, execution=execution):
+        assert bool(moment.bytes) == bool(launches[moment.op])
+
+
 @every_layer
 @settings(max_examples=10)
 @given(batches=st.lists(counts, min_size=1, max_size=3), points=st.lists(st.tuples(sides, sides), min_size=1))

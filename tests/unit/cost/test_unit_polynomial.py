@@ -32,8 +32,8 @@ small = st.dictionaries(powers, st.integers(0, 1000), max_size=5).map(polynomial
 
 
 def value(of, at):
-    """Evaluate on Python ints; a plain int is its own value."""
-    return of.evaluate("it", at) if isinstance(of, Polynomial) else of
+    """Evaluate on ints or arrays; a plain int is its own value."""
+    return of if isinstance(of, int) else of.evaluate("it", at)
 
 
 @given(polynomials, polynomials, sizes)
@@ -186,7 +186,58 @@ def test_a_function_that_falls_is_bounded_where_it_is_largest():
 def test_the_largest_of_several_is_taken_point_by_point(one, two, points):
     by_point = [max(value(one, point), value(two, point), 7) for point in points]
     made = largest(one, two, 7)
-    assert [made.evaluate("it", point) for point in points] == by_point
+    assert [value(made, point) for point in points] == by_point
     if max(by_point) < 2**62:
         arrays = {name: np.array([point[name] for point in points]) for name in NAMES}
-        assert np.broadcast_to(made.evaluate("it", arrays), len(points)).tolist() == by_point
+        assert np.broadcast_to(value(made, arrays), len(points)).tolist() == by_point
+
+
+# --- which of several polynomials can be the largest ---
+
+
+SIZE = symbol("size", at_least_one=True)
+MANY = A.mapped("many", lambda size: int(size > 1), flag=True)
+KINDS = (A, B, SIZE, MANY, SIZE.mapped("even", lambda size: 1 - size % 2, grows=False, flag=True))
+
+few = st.lists(
+    st.tuples(st.lists(st.sampled_from(range(len(KINDS))), max_size=3), st.integers(-3, 3)), min_size=1, max_size=4
+).map(lambda terms: sum((math.prod((KINDS[one] for one in kinds), start=n) for kinds, n in terms), Polynomial({})))
+
+
+@given(
+    st.lists(few, min_size=2, max_size=5),
+    st.fixed_dictionaries({"a": st.integers(0, 4), "b": st.integers(0, 4), "size": st.integers(1, 4)}),
+)
+def test_what_is_left_out_is_nowhere_the_largest(several, at):
+    """Of sums of sizes, of one that is at least 1, and of flags."""
+    assert value(largest(*several), at) == max(value(one, at) for one in several)
+
+
+@pytest.mark.parametrize(
+    ("larger", "smaller"),
+    [
+        pytest.param(2 * A + B, A, id="more of the same"),
+        pytest.param(A, A * MANY, id="only where there are many"),
+        pytest.param(5 * SIZE, 3 * SIZE + 2, id="a size that is at least 1 makes up for a constant"),
+        pytest.param(SIZE * SIZE * A, A, id="or for what it multiplies"),
+        pytest.param(A + SIZE * MANY, A * MANY + MANY, id="a flag for the same flag"),
+        pytest.param(3 * A + 2 * B, 2 * A + 2 * B + A * MANY, id="two terms for one size"),
+    ],
+)
+def test_one_that_is_never_larger_is_left_out(larger, smaller):
+    assert largest(smaller, larger) == largest(larger, smaller) == larger
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param(A, B, id="other sizes"),
+        pytest.param(A, SIZE, id="a size that may be 0"),
+        pytest.param(2 * A * MANY, A, id="a flag that may be 0"),
+        pytest.param(A * A, A, id="powers of a size that may be 0 are told apart"),
+        pytest.param(2 * SIZE, SIZE + 2, id="not enough of it"),
+        pytest.param(2 * SIZE, SIZE + A, id="nor is it enough for two"),
+    ],
+)
+def test_one_that_may_be_larger_stays(one, other):
+    assert set(largest(one, other).candidates) == {one, other}
