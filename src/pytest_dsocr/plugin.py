@@ -174,7 +174,7 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
         return
     terminalreporter.write_sep("=", "dsocr: predicted against measured")
     width = terminalreporter._tw.fullwidth  # noqa: SLF001 - pytest's own width, which it tells no other way
-    for line in summary_lines(run.results, run.labels, width=width, verbosity=terminalreporter.verbosity):
+    for line in summary_lines(run.results, run.labels, run.families, width=width, verbosity=terminalreporter.verbosity):
         markup = {name: True for name in (line.colour, "bold" if line.bold else "") if name}
         terminalreporter.write_line(line.text, **markup)
     for complaint in run.complaints:

@@ -15,7 +15,7 @@ from .compare import Verdict
 from .errors import ResultsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 __all__ = ["SCHEMA", "Device", "NotRun", "Results", "Row", "check_writable", "write_text_atomically"]
 
@@ -95,8 +95,9 @@ class Row:
     def from_dict(cls, content: Mapping[str, Any]) -> Row:
         """Read back what :meth:`to_dict` made, and the strings that stand for figures that JSON cannot hold."""
         device, verdict = Device(**content["device"]), Verdict(content["verdict"])
-        figures = {name: float(content[name]) for name in _FIGURES if content[name] in ("nan", "inf", "-inf")}
-        return cls(**{**content, **figures, "device": device, "verdict": verdict})
+        details = dict(content.get("details", {}))
+        given = {**content, **_figures(content, _FIGURES), "details": {**details, **_figures(details, details)}}
+        return cls(**{**given, "device": device, "verdict": verdict})
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +162,20 @@ class Results:
             raise ResultsError(msg) from error
 
 
-def _jsonable(content: dict[str, Any]) -> dict[str, Any]:
+def _jsonable(content: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        key: repr(value) if isinstance(value, float) and not math.isfinite(value) else value
+        key: _jsonable(value)
+        if isinstance(value, dict)
+        else repr(value)
+        if isinstance(value, float) and not math.isfinite(value)
+        else value
         for key, value in content.items()
     }
+
+
+def _figures(content: Mapping[str, Any], names: Iterable[str]) -> dict[str, float]:
+    """Take the strings back that stand for figures that JSON cannot hold."""
+    return {name: float(content[name]) for name in names if content[name] in ("nan", "inf", "-inf")}
 
 
 def check_writable(path: Path) -> None:

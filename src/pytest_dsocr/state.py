@@ -117,6 +117,11 @@ class Run:
         """The metrics' names for people."""
         return {metric.name: metric.label for metric in self.registry.metrics}
 
+    @property
+    def families(self) -> dict[str, str]:
+        """The families of the metrics."""
+        return {metric.name: metric.family for metric in self.registry.metrics}
+
     def finish(self) -> None:
         """Close the books, write the rows, and note what makes the run red although no test failed."""
         from .gates import repeated_keys, unmet_requirements, unused_rules
@@ -126,8 +131,7 @@ class Run:
         self.results = self.collector.results(self.environment(), stopped=STOPPED)
         self.complaints += repeated_keys(self.results)
         if self.options.require:
-            families = {metric.name: metric.family for metric in self.registry.metrics}
-            self.complaints += unmet_requirements(self.results, self.options.require, families)
+            self.complaints += unmet_requirements(self.results, self.options.require, self.families)
         if self.results.rows and self.full:
             device = self.results.rows[0].device
             self.complaints += unused_rules(self.results, self.tolerances, device_names(device))

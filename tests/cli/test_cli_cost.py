@@ -17,9 +17,11 @@ STAGE = [
     "cuda_flops",
     "io_bytes",
     "launches",
+    "compulsory_bytes",
     "weight_bytes",
     "activation_bytes",
     "kv_cache_bytes",
+    "allocated_bytes",
     "latency_s",
 ]
 ASKED = {

@@ -32,6 +32,8 @@ def dsocr(*arguments, command=DSOCR, **options):
         pytest.param(("--help",), id="help"),
         pytest.param(("cost", "--grid", "2x3", "--by", "op"), id="cost"),
         pytest.param(("sweep", "--context", "256"), id="sweep"),
+        pytest.param(("fit", "--memory", "24GiB"), id="fit"),
+        pytest.param(("vram", "--grids", "2x3"), id="vram"),
         pytest.param(("completion", "zsh"), id="completion"),
     ],
 )
@@ -76,7 +78,7 @@ def test_the_version_is_that_of_the_package():
     assert dsocr("--version").stdout.startswith("dsocr, version ")
 
 
-@pytest.mark.parametrize("command", ["cost", "sweep", "scaling", "completion"])
+@pytest.mark.parametrize("command", ["cost", "sweep", "scaling", "fit", "vram", "completion"])
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_every_command_has_help_with_examples(run, command, flag):
     result = run(command, flag)

@@ -1,6 +1,7 @@
 """The README shows what really happens: its examples run, its outputs are what is printed."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +15,18 @@ from pytest_dsocr.report.terminal import summary_lines
 from pytest_dsocr.tolerances import Tolerances, Vocabulary
 
 ROOT = Path(__file__).parents[2]
+LABELS = {metric.name: metric.label for metric in METRICS}
+FAMILIES = {metric.name: metric.family for metric in METRICS}
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, flags=re.DOTALL)
 
 
 def blocks(language: str) -> list[str]:
     return [text for name, text in BLOCKS if name == language]
+
+
+def block_id(block: str) -> str:
+    return block.partition("\n")[0].removeprefix("$ ")
 
 
 def test_the_examples_for_ones_own_tests_pass(pytester):
@@ -52,12 +59,12 @@ def test_the_example_of_a_whole_run_runs(capsys):
     assert session == f"decode {flops} {914 * 61_440}"
 
 
-def test_what_a_page_costs_is_what_is_printed(monkeypatch):
-    (shown,) = (block for block in blocks("console") if block.startswith("$ dsocr cost"))
-    command, _, table = shown.partition("\n")
+@pytest.mark.parametrize("block", [text for text in blocks("console") if text.startswith("$ dsocr")], ids=block_id)
+def test_what_a_command_prints_is_what_is_shown(monkeypatch, block):
+    command, _, shown = block.partition("\n")
     monkeypatch.setenv("COLUMNS", "120")
-    result = CliRunner().invoke(dsocr, command.removeprefix("$ dsocr ").split())
-    assert result.stdout == table
+    result = CliRunner().invoke(dsocr, shlex.split(command.removeprefix("$ dsocr ")))
+    assert result.stdout == shown
 
 
 def test_the_example_of_a_tolerance_file_is_one():
@@ -93,7 +100,7 @@ def test_the_table_is_what_the_layer_tests_print(tmp_path):
     command = [sys.executable, "-m", "pytest", "tests/layers", "-q", "-p", "no:cacheprovider"]
     subprocess.run([*command, "--dsocr-json", str(rows)], cwd=ROOT, check=True, capture_output=True)
     results = Results.from_json(rows.read_text(encoding="utf-8"))
-    printed = {line.text for line in summary_lines(results, {one.name: one.label for one in METRICS}, width=80)}
+    printed = {line.text for line in summary_lines(results, LABELS, FAMILIES, width=80)}
     assert [line for line in shown.splitlines() if line not in printed] == ["..."]
 
 

@@ -43,18 +43,20 @@ class Line:
     bold: bool = False
 
 
-def summary_lines(results: Results, labels: Mapping[str, str], *, width: int, verbosity: int = 0) -> list[Line]:
+def summary_lines(
+    results: Results, labels: Mapping[str, str], families: Mapping[str, str], *, width: int, verbosity: int = 0
+) -> list[Line]:
     """Write the table: passes first, then the others, then what did not run, then totals.
 
-    ``labels`` are the metrics' names for people. A quiet run (``verbosity`` below 0) prints only what is no pass;
-    a verbose one folds nothing.
+    ``labels`` are the metrics' names for people, ``families`` what each belongs to. A quiet run (``verbosity`` below 0)
+    prints only what is no pass; a verbose one folds nothing.
     """
     passes = [row for row in results.rows if row.verdict is Verdict.PASS]
     others = [row for row in results.rows if row.verdict is not Verdict.PASS]
     lines: list[Line] = []
     if passes and verbosity >= 0:
         fold = len(passes) > FOLD_ABOVE and verbosity < 1
-        lines += _folded(passes, labels, width) if fold else _table(passes, labels, width)
+        lines += _folded(passes, labels, families, width) if fold else _table(passes, labels, width)
     if others:
         lines += [Line(""), *_table(others, labels, width)] if lines else _table(others, labels, width)
     if results.not_run:
@@ -126,23 +128,27 @@ def _coloured(table: Sequence[str], rows: Sequence[Row]) -> list[Line]:
     return [*(Line(text, bold=True) for text in table[:2]), *body]
 
 
-def _folded(rows: Sequence[Row], labels: Mapping[str, str], width: int) -> list[Line]:
-    """Count the passes by layer and metric where that fits, else by layer."""
-    counts = Counter((row.layer, labels.get(row.metric, row.metric)) for row in rows)
-    metrics = list(dict.fromkeys(metric for _, metric in counts))
+def _folded(rows: Sequence[Row], labels: Mapping[str, str], families: Mapping[str, str], width: int) -> list[Line]:
+    """Count the passes by layer, and by metric where that fits, else by family where that fits."""
+    for column in (labels, families):
+        table = _counted(rows, [column.get(row.metric, row.metric) for row in rows])
+        if max(len(line.text) for line in table) <= width:
+            return table
+    return _counted(rows, ["all metrics"] * len(rows))
+
+
+def _counted(rows: Sequence[Row], columns: Sequence[str]) -> list[Line]:
+    """Count rows by layer and by what each belongs to."""
+    counts = Counter(zip((row.layer for row in rows), columns, strict=True))
+    heads = list(dict.fromkeys(columns))
     body = [
-        [printable(layer), *(str(counts[layer, metric] or "-") for metric in metrics)]
-        for layer in dict.fromkeys(layer for layer, _ in counts)
+        [printable(layer), *(str(counts[layer, head] or "-") for head in heads)]
+        for layer in dict.fromkeys(row.layer for row in rows)
     ]
-    heading = _stacked(["cases that pass", *metrics])
-    alignment = _align("l" + "r" * len(metrics))
-    table = tabulate([*heading, *body], tablefmt="plain", colalign=alignment, disable_numparse=True).splitlines()
-    if max(map(len, table)) > width:
-        totals_by_layer = Counter(row.layer for row in rows)
-        body = [[printable(layer), str(count)] for layer, count in totals_by_layer.items()]
-        heading = [["cases that pass, of all metrics", ""]]
-        table = tabulate([*heading, *body], tablefmt="plain", colalign=_align("lr"), disable_numparse=True).splitlines()
-    return [Line(text.rstrip(), bold=index < len(heading)) for index, text in enumerate(table)]
+    heading = _stacked(["cases that pass", *heads])
+    alignment = _align("l" + "r" * len(heads))
+    table = tabulate([*heading, *body], tablefmt="plain", colalign=alignment, disable_numparse=True)
+    return [Line(text.rstrip(), bold=index < len(heading)) for index, text in enumerate(table.splitlines())]
 
 
 def _stacked(headers: Sequence[str]) -> list[list[str]]:
@@ -155,10 +161,11 @@ def _stacked(headers: Sequence[str]) -> list[list[str]]:
 
 
 def _not_run(results: Results, width: int) -> list[Line]:
+    """List tests, and after those that follow each other for one reason, the reason."""
     lines = [Line("not run:", "yellow", bold=True)]
-    for one in results.not_run:
-        lines.append(Line(f"  {shorten(printable(one.test), width - 2)}", "yellow"))
-        lines.append(Line(f"    {shorten(printable(one.reason), width - 4)}", "yellow"))
+    for reason, tests in groupby(results.not_run, key=lambda one: one.reason):
+        lines += [Line(f"  {shorten(printable(one.test), width - 2)}", "yellow") for one in tests]
+        lines.append(Line(f"    {shorten(printable(reason), width - 4)}", "yellow"))
     return lines
 
 

@@ -34,6 +34,8 @@ SHORT = DeepseekOCRConfig(
 )
 """The published sizes with one layer of each sort."""
 
+JOINS = {"embed", "join", "choose", "tokens"}
+
 SUMS = [field.name for field in fields(Cost)]
 """What is additive over ops."""
 
@@ -58,12 +60,48 @@ def added(*parts):
 @pytest.mark.parametrize("execution", EXECUTIONS, ids=lambda one: f"{one.implementation}, {one.attention}")
 @pytest.mark.parametrize(("mode", "grid"), PAGES.values(), ids=PAGES)
 def test_the_total_of_a_run_is_its_stages_and_all_its_ops(mode, grid, execution, batch):
+    """All but what joins the stages: 4 look-ups in the embedding, image beside text, 4 choices, their tokens."""
     run = DeepseekOCRModel(SHORT, execution).run(Workload(mode, grid, text_tokens=10, decode_steps=3, batch=batch))
     crops = {"crops_high": grid.high, "crops_wide": grid.wide} if grid else {}
     model = DeepseekOCR(SHORT, mode, cropped=grid is not None)
-    ops = model.ops(batch=batch, text_tokens=10, decode_steps=3, **crops, execution=execution)
-    assert sums(run.total) == added(run.vision, run.prefill, run.decode) == sums(total(ops))
+    ops = list(model.ops(batch=batch, text_tokens=10, decode_steps=3, **crops, execution=execution))
+    inside = [op for op in ops if op.name.startswith("vision.") or op.name.rpartition(".")[2] not in JOINS]
+    assert len(ops) - len(inside) == 4 + 1 + 4 + 1
+    assert sums(run.total) == added(run.vision, run.prefill, run.decode) == sums(total(inside))
     assert run.total.weight_bytes == run.vision.weight_bytes + run.prefill.weight_bytes == 2 * model.params
+
+
+@pytest.mark.parametrize("execution", EXECUTIONS, ids=lambda one: f"{one.implementation}, {one.attention}")
+@pytest.mark.parametrize(("mode", "grid"), PAGES.values(), ids=PAGES)
+def test_the_memory_of_a_run_is_that_of_its_stages_with_pixels_and_prompt(mode, grid, execution):
+    """Two pages: the pixels stay until it is over, and 10 token numbers of 8 bytes a page."""
+    run = DeepseekOCRModel(SHORT, execution).run(Workload(mode, grid, text_tokens=10, decode_steps=3, batch=2))
+    images = [(2 * (grid.high * grid.wide if grid else 0), mode.crop_size or 0), (2, mode.base_size)]
+    pixels, prompt = sum(count * 3 * side * side * 2 for count, side in images), 2 * 10 * 8
+    held = (prompt, pixels + prompt, pixels + prompt)
+    alive = [stage.activation_bytes + beside for stage, beside in zip(run[:3], held, strict=True)]
+    assert run.total.activation_bytes == max(alive)
+    weights = run.total.weight_bytes
+    allocated = [
+        stage.allocated_bytes - stage.weight_bytes + weights + beside
+        for stage, beside in zip(run[:3], held, strict=True)
+    ]
+    assert run.total.allocated_bytes == max(allocated)
+    assert run.total.kv_cache_bytes == run.decode.kv_cache_bytes
+
+
+def test_what_has_to_be_moved_adds_up_over_passes():
+    """A step: weights that one position touches, 1,280 in, 129,280 logits in fp32 out, and the cache."""
+    model = DeepseekOCRModel()
+    run = model.run(Workload(MODES["gundam"], Grid(2, 3), text_tokens=10, decode_steps=2))
+    swiglu, attention, norms = 3 * 1280, 4 * 1280**2, 2 * 1280
+    layer = attention + norms + 64 * 1280 + swiglu * (6 * 896 + 1792)
+    weights = attention + norms + swiglu * 6848 + 11 * layer + 1280 + 1280 * 129280
+    step = 2 * weights + 2 * 1280 + 4 * 129280
+    assert run.decode.compulsory_bytes == 2 * step + 61_440 * (904 + 905)
+    parts = (run.vision, run.prefill, run.decode)
+    assert run.total.compulsory_bytes == sum(part.compulsory_bytes for part in parts)
+    assert all(part.compulsory_bytes < part.io_bytes for part in parts)
 
 
 def test_a_run_by_hand():

@@ -101,8 +101,10 @@ def test_figures_that_json_cannot_hold_become_text(make_row, figure, text):
 
 
 def test_a_figure_that_json_cannot_hold_is_read_back_as_it_was(make_row):
-    (row,) = Results.from_json(Results((make_row(measured=math.nan, spread=math.inf),)).to_json()).rows
+    odd = make_row(measured=math.nan, spread=math.inf, details={"reserved_bytes": 7, "clock": math.inf})
+    (row,) = Results.from_json(Results((odd,)).to_json()).rows
     assert math.isnan(row.measured)
+    assert row.details == {"reserved_bytes": 7, "clock": math.inf}
     assert row.spread == math.inf
 
 
@@ -149,7 +151,7 @@ def test_a_row_with_missing_or_unknown_fields_is_refused(make_row, change, named
         ResultsError, match=f"^head\\.json: rows: .*{named}.*; the fields of a row are model, "
     ) as raised:
         Results.from_json(json.dumps(document), "head.json")
-    assert str(raised.value).endswith("verdict, reason, test")
+    assert str(raised.value).endswith("verdict, reason, test, details")
 
 
 @pytest.mark.parametrize("key", ["rows", "not_run", "environment"])

@@ -6,11 +6,12 @@ from pytest_dsocr import METRICS, NotRun, Results, Verdict
 from pytest_dsocr.report.terminal import FOLD_ABOVE, Line, summary_lines, totals
 
 LABELS = {metric.name: metric.label for metric in METRICS}
+FAMILIES = {metric.name: metric.family for metric in METRICS}
 WIDTHS = pytest.mark.parametrize("width", [80, 100, 131, 132, 160], ids=lambda width: f"{width} columns")
 
 
 def lines(rows=(), not_run=(), *, width=80, verbosity=0):
-    return summary_lines(Results(tuple(rows), tuple(not_run)), LABELS, width=width, verbosity=verbosity)
+    return summary_lines(Results(tuple(rows), tuple(not_run)), LABELS, FAMILIES, width=width, verbosity=verbosity)
 
 
 def texts(*args, **kwargs):
@@ -103,6 +104,11 @@ def test_names_cannot_move_the_cursor(make_row, width, given, escaped):
     assert any(escaped in text for text in written)
 
 
+def test_tests_that_did_not_run_for_one_reason_share_it():
+    written = texts(not_run=[NotRun("a", "no GPU"), NotRun("b", "no GPU"), NotRun("c", "no time")])
+    assert written[1:7] == ["not run:", "  a", "  b", "    no GPU", "  c", "    no time"]
+
+
 def test_what_did_not_run_cannot_move_the_cursor():
     written = texts((), [NotRun("tests/a.py::b[\x1b[2J]", "a\nb")])
     assert all(text.isprintable() for text in written)
@@ -139,9 +145,19 @@ def test_more_passes_fold_to_a_line_for_each_layer(make_row):
     ]
 
 
-def test_on_a_terminal_too_narrow_for_that_they_are_counted_by_layer(make_row):
-    assert [text.split() for text in texts(folding(make_row), width=30)[:3]] == [
-        ["cases", "that", "pass,", "of", "all", "metrics"],
+def test_on_a_terminal_too_narrow_for_that_they_are_counted_by_family(make_row):
+    rows = [*folding(make_row), make_row(metric="cuda_flops"), make_row(metric="io_bytes")]
+    assert [text.split() for text in texts(rows, width=45)[:3]] == [
+        ["cases", "that", "pass", "flops", "params", "traffic"],
+        ["vision.Attention", str(FOLD_ABOVE + 1), "1", "1"],
+        ["decoder.LMHead", "1", "-", "-"],
+    ]
+
+
+def test_on_one_too_narrow_for_that_as_well_by_layer_alone(make_row):
+    assert [text.split() for text in texts(folding(make_row), width=30)[:4]] == [
+        ["all"],
+        ["cases", "that", "pass", "metrics"],
         ["vision.Attention", str(FOLD_ABOVE + 1)],
         ["decoder.LMHead", "1"],
     ]

@@ -115,7 +115,7 @@ def compare_all(subject, module, rows):
     defaults = {metric.name: 0.0 for metric in METRICS}
     options = type("Options", (), {"dtype": "bfloat16", "attention": "sdpa"})
     registry = Registry({}, {one.metric.name: one for one in measurers}, {})
-    bench = Bench(options, registry, Tolerances.builtin(defaults), "meta")
+    bench = Bench(options, registry, Tolerances.builtin(defaults), "meta", width=160)
 
     def run(layer, *metrics, families=()):
         comparer = Comparer(bench, "test_it.py::test_it", families, rows)
