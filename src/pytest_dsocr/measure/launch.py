@@ -7,6 +7,7 @@ bytes, and which combine elements without torch saying so.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -16,9 +17,20 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._pytree import tree_leaves
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-__all__ = ["Launch", "Touched", "bytes_read", "bytes_written", "cuda_flops", "is_launch", "stored_bytes", "tensors_of"]
+__all__ = [
+    "Launch",
+    "Touched",
+    "bytes_read",
+    "bytes_written",
+    "cuda_flops",
+    "is_launch",
+    "op_name",
+    "stored_bytes",
+    "tensors_in",
+    "tensors_of",
+]
 
 Touched: TypeAlias = Callable[[int, int], int]
 """Says how many of so many experts get one of so many rows, where the data cannot."""
@@ -53,18 +65,35 @@ def tensors_of(tree: Any) -> list[torch.Tensor]:
     return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
 
 
+def tensors_in(arguments: Iterable[Any]) -> Iterator[torch.Tensor]:
+    """Go through the tensors among an op's arguments, which hold nothing but lists; :func:`tensors_of` is slower."""
+    for one in arguments:
+        if isinstance(one, torch.Tensor):
+            yield one
+        elif isinstance(one, list | tuple):
+            yield from tensors_in(one)
+
+
+@functools.cache
 def op_name(func: Any) -> str:
     """Name an op without its namespace and its overload."""
     return str(func.name()).partition("::")[2].split(".")[0]
+
+
+@functools.cache
+def _returns(func: Any) -> tuple[bool, bool]:
+    """Say of an op whether its schema returns what was there, and whether it writes there."""
+    aliases = [value.alias_info for value in func._schema.returns if value.alias_info]  # noqa: SLF001 - nothing else says it
+    return bool(aliases), any(alias.is_write for alias in aliases)
 
 
 def is_launch(func: Any, given: Iterable[torch.Tensor], made: list[torch.Tensor]) -> bool:
     """Tell whether a kernel ran: an op that returns tensors, and neither allocates nor only looks at what was there."""
     if op_name(func) in _ALLOCATIONS or not made:
         return False
-    returns = func._schema.returns  # noqa: SLF001 - the only place that says what an op writes
-    if any(value.alias_info for value in returns):
-        return any(value.alias_info and value.alias_info.is_write for value in returns)
+    aliases, writes = _returns(func)
+    if aliases:
+        return writes
     there = {StorageWeakRef(tensor.untyped_storage()).cdata for tensor in given}
     return any(StorageWeakRef(tensor.untyped_storage()).cdata not in there for tensor in made)
 

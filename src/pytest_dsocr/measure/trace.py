@@ -16,7 +16,17 @@ from torch.utils.module_tracker import ModuleTracker
 
 from ..errors import MeasurementError, NotSupportedError
 from .alive import Alive, Peak
-from .launch import Launch, Touched, bytes_read, bytes_written, cuda_flops, is_launch, stored_bytes, tensors_of
+from .launch import (
+    Launch,
+    Touched,
+    bytes_read,
+    bytes_written,
+    cuda_flops,
+    is_launch,
+    stored_bytes,
+    tensors_in,
+    tensors_of,
+)
 from .memo import MetaMemo
 from .unwritten import Unwritten
 
@@ -88,7 +98,7 @@ class _Tracing(TorchDispatchMode):
         kwargs = kwargs or {}
         out = self._memo.run(func, args, kwargs)
         module = self.module()
-        given, made = tensors_of((args, kwargs)), tensors_of(out)
+        given, made = [*tensors_in((args, tuple(kwargs.values())))], [*tensors_in((out,))]
         launched = is_launch(func, given, made)
         if launched:
             self._launch(func, module, args, given, made)

@@ -10,6 +10,8 @@ import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._pytree import tree_leaves
 
+from .launch import op_name
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -37,12 +39,12 @@ class Unwritten:
 
     def follow(self, func: Any, module: str, args: Any, kwargs: Any, out: Any) -> None:
         """Note what an op did that ran in ``module``."""
-        name = func.name().partition("::")[2].split(".")[0]
+        name = op_name(func)
         if _ALLOCATES.fullmatch(name):
             for tensor in _tensors(out):
                 self._unwritten[_storage(tensor)] = (StorageWeakRef(tensor.untyped_storage()), module)
             return
-        if _READS_NO_VALUES.fullmatch(name):
+        if not self._unwritten or _READS_NO_VALUES.fullmatch(name):
             return
         schema = func._schema  # noqa: SLF001 - the only place that says what an op writes
         if any(value.alias_info and not value.alias_info.is_write for value in schema.returns):
