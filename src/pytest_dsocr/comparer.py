@@ -112,7 +112,8 @@ class Comparer:
 
         Args:
             layer: a layer of :mod:`dsocr_cost.layers`, an object like one (``ops(**sizes, execution=...)`` and
-                ``params``), a callable that takes the case's sizes and returns ops or a figure, or a figure.
+                ``params``), a callable that takes the case's sizes and returns ops or a figure, a figure, or a mapping
+                that has one of these for each metric.
             case: its name and sizes.
             metric: what is compared: a name of :data:`pytest_dsocr.metrics.METRICS`, or of a measurer of your own.
             module: what is measured, a module or any callable; by default the one that the reference builds.
@@ -151,7 +152,8 @@ class Comparer:
         Metrics that come from one run, such as ``io_bytes`` and ``launches``, are measured in one run.
         """
         __tracebackhide__ = True
-        measurers, name = [self._measurer(metric) for metric in metrics], name or _name(layer)
+        measurers = [self._measurer(metric) for metric in metrics]
+        name = name or _name(module if isinstance(layer, Mapping) else layer)
         rows, failures = [], []
         try:
             subject, origin = self._subject(layer, case, module, inputs, kwargs or {})
@@ -207,6 +209,11 @@ class Comparer:
 
     def _predict(self, measurer: Measurer, layer: Any, case: Case, execution: Execution, name: str) -> Prediction:
         __tracebackhide__ = True
+        if isinstance(layer, Mapping):
+            if measurer.metric.name not in layer:
+                msg = f"layer: got predictions of {', '.join(layer)}, allowed is one of {measurer.metric.name}, too"
+                raise OptionError(msg)
+            layer = layer[measurer.metric.name]
         try:
             return measurer.metric.predict(layer, case, execution)
         except TypeError as error:

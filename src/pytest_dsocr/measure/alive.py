@@ -21,13 +21,14 @@ class Storage:
     """Memory that a run holds: its bytes, the kernel that made it, the module, and how many were launched by then.
 
     Inputs are made by ``input``, before the first launch; what is allocated and not yet written belongs to the launch
-    that comes next.
+    that comes next. ``shape`` is that of the first tensor that was seen to hold it.
     """
 
     bytes: int
     op: str
     module: str
     launch: int
+    shape: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Alive:
             if key in self._numbers:
                 continue
             number = self._numbers[key] = len(self.storages)
-            self.storages.append(Storage(storage.nbytes(), op, module, launch))
+            self.storages.append(Storage(storage.nbytes(), op, module, launch, tuple(tensor.shape)))
             self._events.append((number, 1))
             weakref.finalize(storage, self._gone, key, number)
 

@@ -150,7 +150,8 @@ def trace_subject(subject: Subject, memo: MetaMemo | None = None) -> Trace:
     """
     tracing = _Tracing(subject.touched, memo)
     alive, (parameters, buffers) = tracing.alive, _weights(subject.module)
-    alive.note(parameters.values(), "parameter")
+    for name, parameter in parameters.items():
+        alive.note([parameter], "parameter", name)
     alive.note(buffers, "buffer")
     given = subject.inputs()  # made before the run: they are no work of the module
     alive.note([*tensors_of(given), *cached_tensors(given)], "input")

@@ -131,4 +131,4 @@ def _parts(parts: Iterable[Part]) -> tuple[Call, ...]:
 
 def _storages(peak: Peak) -> tuple[Call, ...]:
     """Say what was alive; a peak of many small ones is told by the largest."""
-    return tuple(Call(one.op.split(".")[0], one.module, (), one.bytes) for one in peak.storages if one.bytes)
+    return tuple(Call(one.op.split(".")[0], one.module, (one.shape,), one.bytes) for one in peak.storages if one.bytes)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from tabulate import tabulate
 
-from dsocr_cost import MODES, DeepseekOCRConfig
+from dsocr_cost import MODES, DeepseekOCRConfig, Execution
 from dsocr_cost.execution import ITEM_BYTES
 from dsocr_cost.model import DeepseekOCR
 from dsocr_cost.sweep import evaluate
@@ -29,7 +29,8 @@ __all__ = ["VramBytes", "VramRow", "formula_rows", "vram_rows", "vram_section"]
 _INTRO = """\
 ## VRAM: {grids} crop grids
 
-The page and the text of the sweeps, and {steps} decode steps after them; batch 1, bf16.
+The page and the text of the sweeps, and {steps} decode steps after them; batch 1, bf16. Ours is with sdpa
+attention; the report names none, and its sums hold no scores.
 
 - **published**: as printed. The report calls all of it GB: I/O is in GB (1e9 bytes), KV cache and peak are in GiB
   (2**30 bytes), VRAM adds GB to GiB.
@@ -48,7 +49,8 @@ The columns are these formulas: they give {exact} of the {figures} figures **to 
    one that the last step reads: the prompt is in both. The step's own key is missing, as in its FLOPs. What is there in
    the end is 61,440 x (image tokens + {text} + {steps}). Published: {kv} times that.
 2. *Peak activations.* No peak, but a sum over all layers of vision and prefill, as if nothing were ever freed.
-   Published: {peak} times the most that is alive at one time.
+   Published: {peak} times the most that is alive at one time. Eager attention holds SAM's scores four times over,
+   twice in fp32; with it `dsocr_cost` gives more, and the published peak is {eager} times that.
 3. *Projector.* Each crop is charged for the tokens of all crops here too: at {most} that is {projector_share} of the
    published peak. It makes the sum grow with the square of the crops; what is alive grows linearly.
 4. *VRAM.* Weights, KV cache and this sum. The weights are 3,170,627,840 parameters in bf16, 6.341 GB, to which GiB are
@@ -179,6 +181,7 @@ def vram_section() -> str:
         "figures": len(figures),
         "kv": _range(rows, "kv_cache"),
         "peak": _range(rows, "activations"),
+        "eager": _eager(rows),
         "vram": _range(rows, "allocated"),
         "io": _range(rows, "io"),
         "most": most.published,
@@ -208,6 +211,17 @@ def _cells(row: VramRow) -> Iterator[str]:
 def _range(rows: Sequence[VramRow], column: str) -> str:
     times = [getattr(row.excess, column) for row in rows]
     return f"{min(times):.2f} to {max(times):.2f}"
+
+
+def _eager(rows: Sequence[VramRow]) -> str:
+    high, wide, _ = _sizes([row.published for row in rows])
+    eager = Execution(attention="eager")
+    priced: Any = evaluate(
+        crops_high=high, crops_wide=wide, text_tokens=TEXT_TOKENS, decode_steps=DECODE_STEPS, execution=eager
+    )
+    printed = np.array([float(row.published.peak_activation_gb) for row in rows])
+    times = printed * GIB / priced.total.activation_bytes
+    return f"{times.min():.2f} to {times.max():.2f}"
 
 
 def _sizes(published: Sequence[PublishedVram]) -> tuple[Any, Any, Any]:

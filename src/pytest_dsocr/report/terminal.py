@@ -130,14 +130,14 @@ def _coloured(table: Sequence[str], rows: Sequence[Row]) -> list[Line]:
 
 def _folded(rows: Sequence[Row], labels: Mapping[str, str], families: Mapping[str, str], width: int) -> list[Line]:
     """Count the passes by layer, and by metric where that fits, else by family where that fits."""
-    for column in (labels, families):
-        table = _counted(rows, [column.get(row.metric, row.metric) for row in rows])
+    for head, column in (("cases that pass", labels), ("comparisons that pass", families)):
+        table = _counted(rows, head, [column.get(row.metric, row.metric) for row in rows])
         if max(len(line.text) for line in table) <= width:
             return table
-    return _counted(rows, ["all metrics"] * len(rows))
+    return _counted(rows, "comparisons that pass", ["all metrics"] * len(rows))
 
 
-def _counted(rows: Sequence[Row], columns: Sequence[str]) -> list[Line]:
+def _counted(rows: Sequence[Row], head: str, columns: Sequence[str]) -> list[Line]:
     """Count rows by layer and by what each belongs to."""
     counts = Counter(zip((row.layer for row in rows), columns, strict=True))
     heads = list(dict.fromkeys(columns))
@@ -145,7 +145,7 @@ def _counted(rows: Sequence[Row], columns: Sequence[str]) -> list[Line]:
         [printable(layer), *(str(counts[layer, head] or "-") for head in heads)]
         for layer in dict.fromkeys(row.layer for row in rows)
     ]
-    heading = _stacked(["cases that pass", *heads])
+    heading = _stacked([head, *heads])
     alignment = _align("l" + "r" * len(heads))
     table = tabulate([*heading, *body], tablefmt="plain", colalign=alignment, disable_numparse=True)
     return [Line(text.rstrip(), bold=index < len(heading)) for index, text in enumerate(table.splitlines())]

@@ -147,8 +147,8 @@ def test_more_passes_fold_to_a_line_for_each_layer(make_row):
 
 def test_on_a_terminal_too_narrow_for_that_they_are_counted_by_family(make_row):
     rows = [*folding(make_row), make_row(metric="cuda_flops"), make_row(metric="io_bytes")]
-    assert [text.split() for text in texts(rows, width=45)[:3]] == [
-        ["cases", "that", "pass", "flops", "params", "traffic"],
+    assert [text.split() for text in texts(rows, width=46)[:3]] == [
+        ["comparisons", "that", "pass", "flops", "params", "traffic"],
         ["vision.Attention", str(FOLD_ABOVE + 1), "1", "1"],
         ["decoder.LMHead", "1", "-", "-"],
     ]
@@ -157,7 +157,7 @@ def test_on_a_terminal_too_narrow_for_that_they_are_counted_by_family(make_row):
 def test_on_one_too_narrow_for_that_as_well_by_layer_alone(make_row):
     assert [text.split() for text in texts(folding(make_row), width=30)[:4]] == [
         ["all"],
-        ["cases", "that", "pass", "metrics"],
+        ["comparisons", "that", "pass", "metrics"],
         ["vision.Attention", str(FOLD_ABOVE + 1)],
         ["decoder.LMHead", "1"],
     ]

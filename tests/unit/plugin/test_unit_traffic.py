@@ -169,3 +169,17 @@ def test_a_test_compares_only_what_it_is_marked_with(compare_all, rows):
         compare_all(right, *TRAFFIC, families=("flops",))
     assert rows == []
     assert len(compare_all(right, *TRAFFIC, families=("flops", "traffic"))) == 3
+
+
+def test_each_metric_of_ones_own_module_may_have_a_prediction_of_its_own(compare_all):
+    """A figure, a function of the sizes, ops; the rows are named after the module."""
+    predictions = {"launches": 2, "cuda_flops": lambda rows: rows * 16, "io_bytes": right}
+    rows = compare_all(predictions, *predictions)
+    assert [(row.layer, row.metric, row.verdict) for row in rows] == [
+        ("user.Module", metric, Verdict.PASS) for metric in predictions
+    ]
+
+
+def test_a_metric_that_nothing_predicts_is_named(compare_all):
+    with pytest.raises(OptionError, match=r"^layer: got predictions of launches, allowed is one of io_bytes, too$"):
+        compare_all({"launches": 2}, "launches", "io_bytes")
