@@ -25,7 +25,7 @@ PACKAGED = "devices.toml"
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A card by its published figures; None where nobody published one.
+    """A card by its published figures; None where nobody published one, or its file does not say.
 
     ``name`` is what people say, ``names`` what ``torch.cuda.get_device_name`` and NVML say. Peaks are dense, never
     sparse, at the vendor's boost clock, which a card can pass: ``bf16``, ``fp16`` and ``tf32`` inputs on tensor cores
@@ -34,10 +34,10 @@ class Device:
 
     Of ``memory_bytes``, the total of nvidia-smi, the driver keeps ``reserved_bytes`` from every process, and a process
     of torch spends ``cuda_context_bytes`` on its context, kernels and cuBLAS, beside its tensors. Each group of figures
-    has its source.
+    has its source, which is empty where nobody gave it.
 
     Raises:
-        DeviceError: a figure that no device can have. The message names it, what it got and what is allowed.
+        DeviceError: figures that no device can have. The message names each, what it got and what is allowed.
     """
 
     name: str
@@ -63,10 +63,9 @@ class Device:
 
     def __post_init__(self) -> None:
         """Refuse what no device can have."""
-        for key, form in _FORMS.items():
-            value = getattr(self, key)
-            if not (form.holds(value) or (value is None and form.may_be_unknown)):
-                raise _refused(key, value, form.allowed)
+        problems = _problems({key: getattr(self, key) for key in _FORMS})
+        if problems:
+            raise DeviceError("; ".join(problems))
         if self.usable_bytes is not None and self.usable_bytes <= 0:
             taken = f"reserved_bytes and cuda_context_bytes: got {self.reserved_bytes} and {self.cuda_context_bytes}"
             raise DeviceError(f"{taken}, allowed is less than memory_bytes ({self.memory_bytes}) together")
@@ -88,11 +87,13 @@ def known_devices() -> tuple[Device, ...]:
 def load_devices(path: str | os.PathLike[str]) -> tuple[Device, ...]:
     """Read a file in the form of ``devices.toml``, and add the known devices to its own.
 
-    A device of the file replaces every known one with which it shares a name.
+    A device of the file needs a name alone: ``names`` are then that, a text is empty, a figure unknown, and of a memory
+    that is known, nothing is reserved. It replaces every known device with which it shares a name.
 
     Raises:
-        DeviceError: the file cannot be read, is no TOML, has an unknown key, lacks one, or has a value of a wrong type
-            or size. The message names the file, the device, the key, what it got and what is allowed.
+        DeviceError: the file cannot be read, is no TOML, has an unknown key, lacks a name, or has a value of a wrong
+            type or size. The message names the file, the device, each key that is wrong, what it got and what is
+            allowed.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -111,10 +112,11 @@ def find_device(name: str, devices: Sequence[Device] | None = None) -> Device:
     """Find a device by its name or by one of those that the driver gives it, in ``devices`` or the known ones.
 
     Case, spaces and punctuation do not matter, and ``NVIDIA`` and ``GeForce`` may be left out before a name; the rest
-    of it may not.
+    of it may not, but before a number with which the name of one device alone ends: ``4090``.
 
     Raises:
-        DeviceError: no device has this name, or several begin with it. The message lists them, the closest first.
+        DeviceError: no device has this name, or several begin with it or end with this number. The message lists them,
+            the closest first.
     """
     if devices is None:
         devices = known_devices()
@@ -122,9 +124,14 @@ def find_device(name: str, devices: Sequence[Device] | None = None) -> Device:
     for device in devices:
         if key in _keys(device):
             return device
-    begun = [device.name for device in devices if key and any(other.startswith(key) for other in _keys(device))]
-    if len(begun) > 1:
-        raise _refused("device", name, f"one of {', '.join(begun)}")
+    numbered = [
+        device for device in devices if key.isdecimal() and key in map(_last_word, (device.name, *device.names))
+    ]
+    if len(numbered) == 1:
+        return numbered[0]
+    begun = [device for device in devices if key and any(other.startswith(key) for other in _keys(device))]
+    if len(candidates := numbered or begun) > 1:
+        raise _refused("device", name, f"one of {', '.join(device.name for device in candidates)}")
     listed = ", ".join(device.name for device in sorted(devices, key=lambda device: _distance(key, device)))
     raise _refused("device", name, f"one of {listed}; or one of a file of your own in the form of {PACKAGED}")
 
@@ -139,6 +146,10 @@ def _keys(device: Device) -> set[str]:
     return {_key(name) for name in (device.name, *device.names)}
 
 
+def _last_word(name: str) -> str:
+    return _key(name.rpartition(" ")[2])
+
+
 def _distance(key: str, device: Device) -> float:
     return min(1 - SequenceMatcher(None, key, other).ratio() for other in _keys(device))
 
@@ -150,7 +161,7 @@ def _parse(source: str, text: str) -> tuple[Device, ...]:
         raise DeviceError(f"{source}: is no TOML: {error}") from error
     for key in content:
         if key != "device":
-            raise _unknown(f"{source}: ", key, ["device"])
+            raise DeviceError(f"{source}: {_unknown([key], ['device'])}")
     tables = content.get("device")
     if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
         raise _refused(f"{source}: device", tables, "at least one [[device]] table")
@@ -172,20 +183,34 @@ def _device(source: str, number: int, table: Mapping[str, object]) -> Device:
     unknown = table.get("unknown", [])
     if not isinstance(unknown, list) or not all(key in figures for key in unknown):
         raise _refused(f"{where}unknown", unknown, f"a list of some of {', '.join(figures)}")
-    for key in table:
-        if key not in _FORMS and key != "unknown":
-            raise _unknown(where, key, [*_FORMS, "unknown"])
-        if key in unknown:
-            raise _refused(f"{where}{key}", table[key], "no figure, as it is listed in unknown")
-    for key, form in _FORMS.items():
-        if key not in table and key not in unknown:
-            or_unknown = ", or its name in unknown" if form.may_be_unknown else ""
-            raise DeviceError(f"{where}{key}: is missing, allowed is {form.allowed}{or_unknown}")
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+    others = [key for key in table if key not in _FORMS and key != "unknown"]
+    problems = [_unknown(others, [*_FORMS, "unknown"])] if others else []
+    problems += [
+        str(_refused(key, table[key], "no figure, as it is listed in unknown")) for key in unknown if key in table
+    ]
+    if "name" not in table:
+        problems.append(f"name: is missing, allowed is {_FORMS['name'].allowed}")
+    given = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items() if key in _FORMS}
+    problems += _problems(given)
+    if problems:
+        raise DeviceError(f"{where}{'; '.join(problems)}")
+    values: dict[str, object] = {key: None if form.may_be_unknown else "" for key, form in _FORMS.items()}
+    values["names"] = (name,)
+    if "memory_bytes" in table and "reserved_bytes" not in unknown:
+        values["reserved_bytes"] = 0
     try:
-        return Device(**{key: values.get(key) for key in _FORMS})  # type: ignore[arg-type]
+        return Device(**(values | given))  # type: ignore[arg-type]
     except DeviceError as error:
         raise DeviceError(f"{where}{error}") from error
+
+
+def _problems(values: Mapping[str, object]) -> list[str]:
+    """Say of each value that no device can have what is allowed."""
+    return [
+        str(_refused(key, value, _FORMS[key].allowed))
+        for key, value in values.items()
+        if not (_FORMS[key].holds(value) or (value is None and _FORMS[key].may_be_unknown))
+    ]
 
 
 class _Form(NamedTuple):
@@ -197,7 +222,7 @@ class _Form(NamedTuple):
 
 
 def _is_text(value: object) -> bool:
-    return isinstance(value, str) and value.isprintable() and not value.isspace() and value != ""
+    return isinstance(value, str) and value.isprintable() and not value.isspace()
 
 
 def _is_name(value: object) -> bool:
@@ -252,8 +277,9 @@ def _refused(where: str, got: object, allowed: str) -> DeviceError:
     return DeviceError(f"{where}: got {_shown(got)}, allowed is {allowed}")
 
 
-def _unknown(where: str, key: str, allowed: Iterable[str]) -> DeviceError:
-    return DeviceError(f"{where}{_shown(key)}: is unknown, allowed are {', '.join(allowed)}")
+def _unknown(keys: Sequence[str], allowed: Iterable[str]) -> str:
+    are = "is" if len(keys) == 1 else "are"
+    return f"{', '.join(map(_shown, keys))}: {are} unknown, allowed are {', '.join(allowed)}"
 
 
 def _shown(value: object) -> str:

@@ -168,3 +168,10 @@ def test_the_text_fits_80_columns(run, by, attention):
 def test_names_are_whole_on_every_terminal(run, monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
     assert "…" not in run("cost", "--by", "op", "--attention", "eager", "--batch", 64).stdout
+
+
+def test_the_help_says_what_weights_a_stage_has(run):
+    text = " ".join(run("cost", "--help").stdout.split())
+    assert (
+        "The weights of a stage are its own; the total holds those of all stages, and pixels and prompt until" in text
+    )

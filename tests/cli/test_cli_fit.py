@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 from fractions import Fraction
 from importlib.resources import files
 
@@ -12,28 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dsocr_cost import MODES, Execution, Grid, Workload
-from dsocr_cost.device import find_device
+from dsocr_cost.device import find_device, known_devices
 from dsocr_cost.fit import Room, find_limits
 from pytest_dsocr.cli.types import BATCHES, BYTES, MARGIN, MEMORY
 
 SCHEMA = json.loads(files("pytest_dsocr.cli").joinpath("fit.schema.json").read_text(encoding="utf-8"))
-OWN_CARD = """\
-[[device]]
-name = "Bench"
-names = []
-architecture = "any"
-chip_source = "made up"
-peaks_source = "made up"
-bandwidth_source = "made up"
-memory_bytes = 20_000_000_000
-reserved_bytes = 1_000_000_000
-memory_source = "made up"
-context_source = "made up"
-unknown = [
-    "compute_capability", "sms", "l2_bytes", "bf16_flops_per_s", "fp16_flops_per_s", "fp16_fp16_accumulate_flops_per_s",
-    "tf32_flops_per_s", "fp32_flops_per_s", "bandwidth_bytes_per_s", "cuda_context_bytes",
-]
-"""
+OWN_CARD = '[[device]]\nname = "Bench"\nmemory_bytes = 20_000_000_000\nreserved_bytes = 1_000_000_000\n'
 
 
 @pytest.fixture
@@ -118,7 +103,7 @@ def test_a_run_that_no_page_fits_beside_still_has_a_batch(fit, run):
     limits = fit(*arguments)["limits"]
     assert [limits[name]["largest"] for name in ("page", "square", "context")] == [None, None, None]
     assert limits["batch"]["largest"]["batch"] < 60
-    (line,) = (line for line in run("fit", *arguments).stdout.splitlines() if line.startswith("on the card"))
+    (line,) = (line for line in run("fit", *arguments).stdout.splitlines() if line.startswith("largest that fits"))
     assert line.split()[3:] == ["none", "none", "none", str(limits["batch"]["largest"]["batch"])]
 
 
@@ -151,8 +136,8 @@ def test_the_text_says_what_there_is_what_fits_and_what_is_in_the_way(run, fit):
     text = run("fit", "--device", "RTX 5090").stdout
     said = " ".join(text.split())
     assert said.startswith(
-        "RTX 5090: 34.19 GB, less 529.5 MB for the driver: 33.66 GB, of it 629.1 MB for the CUDA context gundam, one "
-        "view, 10 text tokens, decode steps 100, batch 1, transformers, sdpa attention, bfloat16"
+        "RTX 5090: 34.19 GB (31.84 GiB), less 529.5 MB for the driver: 33.66 GB, of it 629.1 MB for the CUDA context "
+        "gundam, one view, 10 text tokens, decode steps 100, batch 1, transformers, sdpa attention, bfloat16"
     )
     batch, context = limits["batch"], limits["context"]
     high, wide = limits["page"]["next"]["grid"]
@@ -163,10 +148,67 @@ def test_the_text_says_what_there_is_what_fits_and_what_is_in_the_way(run, fit):
     assert "The model has 8,192 positions, 8,092 beside 100 decode steps: beyond those it stands in the way" in said
 
 
-def test_shares_are_those_of_the_next_larger(run, fit):
+def test_each_name_of_a_row_is_there_once_and_indented_below_the_run_that_it_is_of(run):
+    table = run("fit", "--memory", "24GiB").stdout.split("\n\n")[1]
+    assert [re.split(r"(?<=\S)  ", line)[0] for line in table.splitlines()[3:]] == [
+        "largest that fits",
+        "  the model's own",
+        "  VRAM taken",
+        "  VRAM left",
+        "smallest too large",
+        "  VRAM needed",
+        "  VRAM missing",
+        "  its peak in",
+        "    weights",
+        "    KV cache",
+        "    activations",
+        "    CUDA context",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        pytest.param(1, "8,192 positions, 8,191 beside 1 decode steps", id="few steps"),
+        pytest.param(9000, "8,192 positions, 0 beside 9,000 decode steps", id="more steps than positions"),
+    ],
+)
+def test_the_model_has_its_positions_whatever_the_steps(run, fit, steps, said):
+    arguments = ("--memory", "24GiB", "--decode-steps", steps)
+    assert f"The model has {said}: " in " ".join(run("fit", *arguments).stdout.split())
+    assert fit(*arguments)["model"]["positions"] == 8192
+
+
+@pytest.mark.parametrize(
+    ("name", "card"), [("4090", "RTX 4090"), ("geforce 3090", "RTX 3090"), ("6000", "RTX PRO 6000")]
+)
+def test_the_number_of_a_card_is_enough(fit, name, card):
+    assert fit("--device", name)["card"]["name"] == card
+
+
+@pytest.mark.parametrize("command", ["fit", "vram"])
+def test_the_help_lists_the_known_cards(run, command):
+    text = " ".join(run(command, "--help").stdout.split())
+    assert f"Known are {', '.join(device.name for device in known_devices())}." in text
+
+
+@pytest.mark.parametrize("command", ["fit", "vram"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param("its peak grows with the batch", id="vision"),
+        pytest.param("logits for every position, in the model's dtype and in fp32", id="logits"),
+        pytest.param("a cast before a softmax is a tensor of its own", id="eager attention"),
+    ],
+)
+def test_the_help_says_what_the_memory_stands_on(run, command, said):
+    assert said in " ".join(run(command, "--help").stdout.split())
+
+
+def test_shares_are_those_of_the_smallest_too_large(run, fit):
     batch = fit("--memory", "24GiB", "--mode", "base")["limits"]["batch"]["next"]
     lines = run("fit", "--memory", "24GiB", "--mode", "base").stdout.splitlines()
-    for label, key in (("  weights", "weight_bytes"), ("  activations", "activation_bytes")):
+    for label, key in (("    weights", "weight_bytes"), ("    activations", "activation_bytes")):
         (line,) = (line for line in lines if line.startswith(label))
         assert line.split()[-1] == f"{batch[key] / batch['vram_bytes']:.1%}"
 

@@ -62,6 +62,8 @@ def case(name, *arguments, id):  # noqa: A002  # as pytest.param spells it
         case("--text-tokens and --context", "sweep", "--context", "8", "--text-tokens", "1", id="contexts with text"),
         case("--csv", "sweep", "--grids", "model", "--csv", "missing/grids.csv", id="CSV in no folder"),
         case("--json", "sweep", "--grids", "model", "--json", ".", id="JSON that is a folder"),
+        case("--csv: got -", "sweep", "--grids", "model", "--csv", "-", id="CSV to the standard output"),
+        case("--json: got -", "sweep", "--grids", "model", "--json", "-", id="JSON to the standard output"),
         case("--plots", "sweep", "--grids", "model", "--plots", "file/figures", id="plots below a file"),
         case("'bash', 'zsh', 'fish'", "completion", "tcsh", id="a shell that is none"),
         case("'costs'", "costs", id="a command that is none"),

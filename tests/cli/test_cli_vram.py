@@ -73,6 +73,7 @@ def test_vram_is_less_than_the_sum_of_the_columns_where_their_peaks_do_not_coinc
     "arguments",
     [
         pytest.param(("--batch", "1,2", "--attention", "sdpa", "eager"), id="with commas and spaces"),
+        pytest.param(("--batch", "1,2", "--attention", "SDPA, eager,sdpa"), id="attentions with commas"),
         pytest.param(("--batch", 1, 2, 1, "--attention=sdpa", "--attention", "eager", "sdpa"), id="repeated"),
     ],
 )
@@ -83,6 +84,47 @@ def test_points_come_by_grid_batch_and_attention_each_once(vram, arguments):
         for high, wide in ((2, 3), (3, 2))
         for batch in (1, 2)
         for attention in ("sdpa", "eager")
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(pytest.param(("--mode", mode), id=mode) for mode in ("tiny", "small", "base", "large")),
+        pytest.param(("--mode", "base", "--grids", "none", "--batch", 3), id="base, by name, a batch"),
+        pytest.param(("--grids", "none"), id="gundam, without crops"),
+        pytest.param(("--mode", "gundam-m", "--grids", "NONE"), id="gundam-m, without crops, in capitals"),
+    ],
+)
+def test_a_page_of_one_view_is_what_dsocr_cost_says_of_it(vram, cost, arguments):
+    (point,) = vram(*arguments)["points"]
+    without_grids = [one for one in arguments if str(one).lower() not in ("--grids", "none")]
+    document = cost(*without_grids)
+    vision, prefill, _, total = document["stages"].values()
+    assert point["grid"] is None
+    assert [point[size] for size in ("image_tokens", "context", "batch")] == [
+        document["workload"][size] for size in ("image_tokens", "context", "batch")
+    ]
+    for count in ("tensor_flops", "cuda_flops", "io_bytes"):
+        assert point[count] == vision[count] + prefill[count]
+    for count in ("kv_cache_bytes", "activation_bytes", "weight_bytes"):
+        assert point[count] == total[count]
+    assert point["vram_bytes"] == total["allocated_bytes"]
+
+
+def test_one_view_stands_among_grids_in_the_order_that_was_asked_for(run, vram, tmp_path):
+    arguments = ("--grids", "2x3,none", "3x2", "none")
+    assert [point["grid"] for point in vram(*arguments, "--csv", tmp_path / "vram.csv")["points"]] == [
+        [2, 3],
+        None,
+        [3, 2],
+    ]
+    with (tmp_path / "vram.csv").open(newline="", encoding="utf-8") as file:
+        assert [row["grid"] for row in csv.DictReader(file)] == ["2x3", "", "3x2"]
+    assert [line.partition("  ")[0] for line in run("vram", *arguments).stdout.splitlines()[-3:]] == [
+        "2x3",
+        "one view",
+        "3x2",
     ]
 
 
@@ -118,7 +160,7 @@ def test_what_is_the_same_everywhere_stands_in_the_heading(run):
     said = run("vram", "--grids", "2x3,3x3", "--cuda-context", "600MiB").stdout.split("\n\n")[0]
     assert " ".join(said.split()) == (
         "gundam, 10 text tokens, decode steps 100, transformers, bfloat16, batch 1, sdpa attention, peak in vision, "
-        "weights 6.672 GB, CUDA context 629.1 MB"
+        "weights 6.672 GB, FLOP and I/O of vision and prefill, CUDA context 629.1 MB"
     )
 
 
@@ -158,9 +200,17 @@ def test_points_beyond_the_model_are_one_warning(run):
         pytest.param("'--batch': got '1,'", ("--batch", "1,"), id="nothing behind the comma"),
         pytest.param("'--batch': got '-1'", ("--batch", 2, -1), id="a negative batch"),
         pytest.param("--batch: tensor_flops of vision", ("--batch", 10**12), id="a batch whose counts leave int64"),
-        pytest.param("'--attention': 'ring' is not one of", ("--attention", "sdpa", "ring"), id="no such attention"),
+        pytest.param(
+            "'--attention': got 'ring', allowed are eager, sdpa, flash",
+            ("--attention", "sdpa", "ring"),
+            id="no such attention",
+        ),
         pytest.param("'--grids': got '0x2'", ("--grids", "0x2"), id="no such grid"),
-        pytest.param("--grids: got 1x2 with mode tiny", ("--mode", "tiny"), id="a mode without crops"),
+        pytest.param("--grids: got 2x3 with mode tiny", ("--mode", "tiny", "--grids", "none,2x3"), id="no crops"),
+        pytest.param("HIGHxWIDE, such as 2x3", ("--grids", "none,2y3"), id="no grid beside one view"),
+        pytest.param("--batch: tensor_flops of vision", ("--mode", "tiny", "--batch", 10**13), id="views past int64"),
+        pytest.param("--csv: got -, allowed is the path of a file", ("--csv", "-"), id="CSV to the standard output"),
+        pytest.param("--json: got -, allowed is the path of a file", ("--json", "-"), id="JSON to the same"),
         pytest.param("--margin: got one of no memory", ("--margin", "5%"), id="a margin of nothing"),
         pytest.param("--device: got '5080'", ("--device", "5080"), id="no such card"),
         pytest.param("missing is no folder", ("--csv", "missing/vram.csv"), id="CSV in no folder"),

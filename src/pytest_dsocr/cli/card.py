@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from dsocr_cost.device import find_device, load_devices
+from dsocr_cost.device import find_device, known_devices, load_devices
 from dsocr_cost.errors import DeviceError
 from dsocr_cost.fit import Room
 from dsocr_cost.report import bytes_text
@@ -28,13 +28,22 @@ Command = TypeVar("Command", bound="Callable[..., Any]")
 
 _OPTIONS = (
     click.option(
-        "--device", metavar="NAME", help="A card by its name, such as 'RTX 5090': its memory and its CUDA context."
+        "--device",
+        metavar="NAME",
+        help="A card, for its memory and its CUDA context; its number alone will do, such as 4090. Known are "
+        f"{', '.join(device.name for device in known_devices())}.",
     ),
     click.option(
-        "--memory", type=MEMORY, metavar="SIZE", help="Memory for the process, such as 24GiB or 32GB, in place of one."
+        "--memory",
+        type=MEMORY,
+        metavar="SIZE",
+        help="Memory for the process, such as 24GiB or 32GB, in place of a card.",
     ),
     click.option(
-        "--devices", type=click.Path(path_type=Path), metavar="FILE", help="Cards of your own, as in devices.toml."
+        "--devices",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Cards of your own: a name and what you know of it, as docs/devices.md says.",
     ),
     click.option(
         "--cuda-context",
@@ -73,7 +82,8 @@ class Card:
         )
 
     def __str__(self) -> str:
-        room, whole = self.room, f"{self.name or 'memory'}: {bytes_text(self.room.memory_bytes)}"
+        room, gib = self.room, self.room.memory_bytes / 2**30
+        whole = f"{self.name or 'memory'}: {bytes_text(room.memory_bytes)} ({gib:,.2f} GiB)"
         taken = (("the driver", room.reserved_bytes), ("the margin", room.margin_bytes))
         less = " and ".join(f"{bytes_text(size)} for {name}" for name, size in taken if size)
         left = f", less {less}: {bytes_text(self.process_bytes)}" if less else ""

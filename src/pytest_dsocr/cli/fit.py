@@ -48,7 +48,12 @@ def fit(grid: Grid | None, *, as_json: bool, **options: Any) -> None:
 
     Makes one size at a time as large as it goes, the others as given: the crop grid (that of most crops, and the
     largest with as many rows as columns), the text of the context, the batch. Memory is the most that weights, KV
-    cache and activations take together at one time, and the CUDA context; the shares are those of the next larger run.
+    cache and activations take together at one time, and the CUDA context.
+
+    Vision runs all pages of a batch as one, so that its peak grows with the batch. The prefill makes logits for every
+    position, in the model's dtype and in fp32, as the published model does: a server that keeps only the last
+    position's needs less. Eager attention is that of meta, where a cast before a softmax is a tensor of its own; a
+    softmax on CUDA can save it.
     """
     card = card_of(options)
     if card is None:

@@ -42,6 +42,7 @@ def fit_document(
         },
         "model": {
             "crops": MAX_CROPS if mode.crop_size else 0,
+            "positions": config.decoder.max_position_embeddings,
             "context": max(0, config.decoder.max_position_embeddings - workload.decode_steps),
         },
         "limits": {

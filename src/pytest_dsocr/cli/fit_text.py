@@ -26,9 +26,11 @@ SHARES = {
     "cuda_context_bytes": "CUDA context",
 }
 LABELS = [
-    *("on the card", "of the model", "takes", "left"),
-    *("next larger", "takes", "too much by", "its peak in", *(f"  {share}" for share in SHARES.values())),
+    *("largest that fits", "  the model's own", "  VRAM taken", "  VRAM left"),
+    *("smallest too large", "  VRAM needed", "  VRAM missing", "  its peak in"),
+    *(f"    {share}" for share in SHARES.values()),
 ]
+"""Two runs a column; what is indented is of the run above it."""
 
 
 def fit_text(document: Mapping[str, Any], card: Card) -> str:
@@ -108,7 +110,7 @@ def _notes(document: Mapping[str, Any]) -> Iterator[str]:
     if longest and longest["context"] > model["context"]:
         yield paragraph(
             [
-                f"The model has {model['context'] + steps:,} positions",
+                f"The model has {model['positions']:,} positions",
                 f"{model['context']:,} beside {steps:,} decode steps: beyond those it stands in the way, not the card.",
             ]
         )

@@ -18,11 +18,14 @@ __all__ = ["check_file", "check_plots", "check_tables", "make_folder", "tell_ter
 
 
 def check_file(option: str, path: Path) -> None:
-    """Refuse a file that could not be written.
+    """Refuse a file that could not be written, and ``-``, which would be one of that name.
 
     Raises:
         OptionError: the path, and why.
     """
+    if str(path) == "-":
+        msg = f"{option}: got -, allowed is the path of a file: it cannot go to the standard output"
+        raise OptionError(msg)
     try:
         check_writable(path)
     except ResultsError as error:

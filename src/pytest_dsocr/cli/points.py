@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from dsocr_cost.errors import SizeError
 from dsocr_cost.sweep import evaluate
-from dsocr_cost.workload import Workload
+from dsocr_cost.workload import Workload, image_tokens
 
-from ..sweep_points import COUNTS, STAGES, context_points, grid_points
+from ..sweep_points import COUNTS, STAGES, SweepPoint, context_points, grid_points
 from .options import require_int64, warn_of_long_contexts
 
 if TYPE_CHECKING:
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from dsocr_cost.config import DeepseekOCRConfig
     from dsocr_cost.workload import Grid
 
-    from ..sweep_points import SweepPoint
-
-__all__ = ["priced_contexts", "priced_grids", "warn_of_long_points"]
+__all__ = ["priced_contexts", "priced_grids", "priced_view", "warn_of_long_points"]
 
 LARGE = ("grids", "context", "text_tokens", "decode_steps", "batch", "config")
 """Options that can make a count leave int64."""
@@ -38,6 +36,22 @@ def priced_grids(grids: Sequence[Grid], **shared: Any) -> list[SweepPoint]:
         high, wide = (max(grid[side] for grid in grids) for side in (0, 1))
         require_int64(_counts(crops_high=high, crops_wide=wide, **shared), *LARGE)
         raise
+
+
+def priced_view(**shared: Any) -> SweepPoint:
+    """Price a page of one view, as ``grid_points`` does with crops.
+
+    Raises:
+        SizeError: a count that leaves int64, and the options.
+    """
+    require_int64(_counts(**shared), *LARGE)
+    sizes = {name: shared[name] for name in ("text_tokens", "decode_steps", "batch")}
+    tokens: Any = image_tokens(shared["mode"], None, shared["config"].sam)
+    stages = {
+        name: {count: getattr(stage, count) for count in COUNTS}
+        for name, stage in zip(STAGES, evaluate(**shared), strict=True)
+    }
+    return SweepPoint("one view", tokens, tokens + sizes["text_tokens"], **sizes, stages=stages)
 
 
 def priced_contexts(contexts: Sequence[int], **shared: Any) -> list[SweepPoint]:

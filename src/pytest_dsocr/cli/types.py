@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from dsocr_cost import execution
 from dsocr_cost.errors import SizeError
 from dsocr_cost.workload import parse_grid
 
@@ -17,11 +18,26 @@ from .image import MAX_SIDE, ImageSize
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dsocr_cost.workload import Grid
+
     ParamType = click.ParamType[Any]
 else:
     ParamType = click.ParamType  # generic to the type checker only: older releases of click have it plain
 
-__all__ = ["BATCHES", "BYTES", "CONTEXTS", "GRID", "GRIDS", "INT64_MAX", "MARGIN", "MEMORY", "SIZE", "Whole"]
+__all__ = [
+    "ATTENTIONS",
+    "BATCHES",
+    "BYTES",
+    "CONTEXTS",
+    "GRID",
+    "GRIDS",
+    "INT64_MAX",
+    "MARGIN",
+    "MEMORY",
+    "SIZE",
+    "VIEWS",
+    "Whole",
+]
 
 INT64_MAX = 2**63 - 1
 """The largest count that is written: what JSON and CSV readers hold in an integer."""
@@ -107,6 +123,25 @@ def _batches(text: str) -> tuple[int, ...]:
     return batches
 
 
+def _attentions(text: str) -> tuple[str, ...]:
+    attentions = tuple(word.strip().lower() for word in text.split(","))
+    if not set(attentions) <= {*execution.ATTENTIONS}:
+        msg = f"attention: got {text!r}, allowed are {', '.join(execution.ATTENTIONS)}, with commas between them"
+        raise SizeError(msg)
+    return attentions
+
+
+def _views(text: str) -> tuple[Grid | None, ...]:
+    views: list[Grid | None] = []
+    for word in text.split(","):
+        try:
+            views += [None] if word.strip().lower() == "none" else parse_grids(word)
+        except SizeError as error:
+            msg = f"{error}; or none, for one view"
+            raise SizeError(msg) from None
+    return tuple(views)
+
+
 def _bytes(text: str) -> int:
     match = re.fullmatch(r"0|(\d{1,15}(?:\.\d{1,9})?) ?((?:[kmgt]i?)?)b", text.strip().lower(), re.ASCII)
     if match is None:
@@ -143,11 +178,17 @@ SIZE = _Parsed("WIDTHxHEIGHT", _size)
 GRIDS = _Parsed("grids", parse_grids)
 """A list of crop grids, each one once: ``published``, ``model``, ``2x3,15x26``."""
 
+VIEWS = _Parsed("grids", _views)
+"""The same, and ``none``, a page of one view."""
+
 CONTEXTS = _Parsed("A:B:STEP", _contexts)
 """Positions from A to B, B among them where a step reaches it; or one number."""
 
 BATCHES = _Parsed("N", _batches)
 """Batch sizes, with commas between them."""
+
+ATTENTIONS = _Parsed("attention", _attentions)
+"""Attentions, with commas between them."""
 
 BYTES = _Parsed("SIZE", _bytes)
 """Bytes with a unit, decimal or binary; 0 needs none."""

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dsocr_cost.execution import ATTENTIONS
-from dsocr_cost.workload import MODES, Workload
+from dsocr_cost.workload import MODEL_GRIDS, MODES, Workload
 
 from ..results import write_text_atomically
 from .card import card_of, card_options
@@ -18,7 +17,7 @@ from .many import many_values
 from .options import config_of, execution_of, workload_options_without
 from .outputs import check_tables, tell_terminal
 from .points import warn_of_long_points
-from .types import BATCHES, GRIDS
+from .types import ATTENTIONS, BATCHES, VIEWS
 from .vram_points import vram_points
 from .vram_text import csv_text, json_text, vram_text
 
@@ -40,12 +39,11 @@ Examples:
 @click.command(cls=many_values("--grids", "--batch", "--attention"), epilog=EPILOG)
 @click.option(
     "--grids",
-    type=GRIDS,
+    type=VIEWS,
     multiple=True,
-    default=["model"],
-    show_default=True,
     metavar="LIST",
-    help="Crop grids with commas or spaces: published (90 of them), model (those that the model picks), HIGHxWIDE.",
+    help="Crop grids with commas or spaces: published (90 of them), model (those that the model picks), HIGHxWIDE, "
+    "none (one view).  [default: model; none in a mode without crops]",
 )
 @click.option(
     "--batch",
@@ -59,20 +57,21 @@ Examples:
 @click.option(
     "--attention",
     "attentions",
-    type=click.Choice(ATTENTIONS),
+    type=ATTENTIONS,
     multiple=True,
     default=["sdpa"],
     show_default=True,
-    help="Which attention runs; takes several.",
+    metavar="NAME...",
+    help="Which attention runs: eager, sdpa, flash; several with commas or spaces.",
 )
 @workload_options_without("batch", "attention")
 @card_options
 @click.option("--csv", type=click.Path(path_type=Path), metavar="FILE", help="Write a row a point.")
 @click.option("--json", type=click.Path(path_type=Path), metavar="FILE", help="Write all points.")
 def vram(
-    grids: tuple[tuple[Grid, ...], ...],
+    grids: tuple[tuple[Grid | None, ...], ...],
     batch: tuple[tuple[int, ...], ...],
-    attentions: tuple[AttentionName, ...],
+    attentions: tuple[tuple[AttentionName, ...], ...],
     *,
     csv: Path | None,
     json: Path | None,
@@ -83,14 +82,20 @@ def vram(
     FLOPs and I/O are those of vision and prefill; KV cache is the one after the last step, peak the most activations
     at one time. VRAM is the most of weights, KV cache and activations together at one time, and the CUDA context:
     less than the sum of the columns where their peaks do not coincide. With a card: whether it fits.
+
+    Vision runs all pages of a batch as one, so that its peak grows with the batch. The prefill makes logits for every
+    position, in the model's dtype and in fp32, as the published model does: a server that keeps only the last
+    position's needs less. Eager attention is that of meta, where a cast before a softmax is a tensor of its own; a
+    softmax on CUDA can save it.
     """
     check_tables(csv, json)
     card, config = card_of(options), config_of(options["config"])
     context = card.room.cuda_context_bytes if card else options["cuda_context"] or 0
-    workload = Workload(MODES[options["mode"]], None, options["text_tokens"], options["decode_steps"])
-    executions = [execution_of(options | {"attention": one}) for one in dict.fromkeys(attentions)]
+    mode = MODES[options["mode"]]
+    workload = Workload(mode, None, options["text_tokens"], options["decode_steps"])
+    executions = [execution_of(options | {"attention": one}) for one in dict.fromkeys(chain(*attentions))]
     workloads = [replace(workload, batch=one) for one in dict.fromkeys(chain(*batch))]
-    chosen = tuple(dict.fromkeys(chain(*grids)))
+    chosen = tuple(dict.fromkeys(chain(*grids))) or (MODEL_GRIDS if mode.crop_size else (None,))
     points = vram_points(chosen, workloads, executions, config, card, context)
     warn_of_long_points([point.context + options["decode_steps"] for point in points], config)
     if csv is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dsocr_cost.fit import RunMemory
 
-from .points import priced_grids
+from .points import priced_grids, priced_view
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dsocr_cost.execution import AttentionName, Execution
     from dsocr_cost.workload import Grid, Workload
 
+    from ..sweep_points import SweepPoint
     from .card import Card
 
 __all__ = ["VramPoint", "vram_points"]
@@ -27,10 +28,10 @@ class VramPoint:
 
     ``kv_cache_bytes`` is the cache in the end, ``activation_bytes`` the most activations at one time, ``vram_bytes``
     the most of all together at one time, in ``peak_stage`` at ``peak_op``, and the CUDA context: less than the sum of
-    the others where their peaks do not coincide. ``fits`` is None without a card.
+    the others where their peaks do not coincide. ``grid`` is None for one view, ``fits`` without a card.
     """
 
-    grid: Grid
+    grid: Grid | None
     image_tokens: int
     context: int
     batch: int
@@ -49,17 +50,17 @@ class VramPoint:
 
 
 def vram_points(
-    grids: Sequence[Grid],
+    grids: Sequence[Grid | None],
     workloads: Sequence[Workload],
     executions: Sequence[Execution],
     config: DeepseekOCRConfig,
     card: Card | None,
     cuda_context_bytes: int,
 ) -> list[VramPoint]:
-    """Price each grid in turn, with each workload and each execution.
+    """Price each grid in turn, None for one view, with each workload and each execution.
 
     Raises:
-        SizeError: a mode that does not crop, or a count that leaves int64.
+        SizeError: a grid in a mode that does not crop, or a count that leaves int64.
     """
     blocks = [
         _block(grids, workload, execution, config, card, cuda_context_bytes)
@@ -70,7 +71,7 @@ def vram_points(
 
 
 def _block(
-    grids: Sequence[Grid],
+    grids: Sequence[Grid | None],
     workload: Workload,
     execution: Execution,
     config: DeepseekOCRConfig,
@@ -79,12 +80,21 @@ def _block(
 ) -> list[VramPoint]:
     """Price all grids at once, and find the peak of each."""
     sizes: dict[str, Any] = {name: getattr(workload, name) for name in ("mode", "text_tokens", "decode_steps", "batch")}
-    priced = priced_grids(grids, **sizes, config=config, execution=execution)
-    memory = RunMemory(config, sizes["mode"], execution, cropped=True)
+    shared: dict[str, Any] = sizes | {"config": config, "execution": execution}
+    crops = [grid for grid in grids if grid is not None]
+    priced: dict[Grid | None, SweepPoint] = (
+        dict(zip(crops, priced_grids(crops, **shared), strict=True)) if crops else {}
+    )
+    if None in grids:
+        priced[None] = priced_view(**shared)
+    memory = {
+        one: RunMemory(config, sizes["mode"], execution, cropped=one) for one in {grid is not None for grid in grids}
+    }
     points = []
-    for grid, point in zip(grids, priced, strict=True):
+    for grid in grids:
+        point = priced[grid]
         stages: dict[str, Any] = point.stages
-        need = memory.need(replace(workload, grid=grid))
+        need = memory[grid is not None].need(replace(workload, grid=grid))
         forward = {
             count: stages["vision"][count] + stages["prefill"][count]
             for count in ("tensor_flops", "cuda_flops", "io_bytes")

@@ -26,7 +26,7 @@ __all__ = ["csv_text", "json_text", "vram_text"]
 SCHEMA = 1
 
 COLUMNS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
-    ("grid", "grid", str),
+    ("grid", "grid", lambda grid: "one view" if grid is None else str(grid)),
     ("image\ntokens", "image_tokens", str),
     ("batch", "batch", str),
     ("attention", "attention", str),
@@ -68,6 +68,7 @@ def vram_text(
         execution.dtype,
         *(write(cells[name][0]) for name, write in IN_THE_HEADING.items() if name in same),
         f"weights {bytes_text(points[0].weight_bytes)}",
+        "FLOP and I/O of vision and prefill",
     ]
     if card is None:
         said.append(f"CUDA context {bytes_text(context)}" if context else "without a CUDA context")
@@ -76,7 +77,7 @@ def vram_text(
 
 
 def csv_text(points: Sequence[VramPoint]) -> str:
-    """Write a row a point, every count in full; ``fits`` is empty without a card."""
+    """Write a row a point, every count in full; ``grid`` is empty for one view, ``fits`` without a card."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     names = [field.name for field in fields(VramPoint)]
@@ -96,6 +97,6 @@ def json_text(points: Sequence[VramPoint], workload: Workload, execution: Execut
         "decode_steps": workload.decode_steps,
         "dtype": execution.dtype,
         "implementation": execution.implementation,
-        "points": [asdict(point) | {"grid": list(point.grid)} for point in points],
+        "points": [asdict(point) | {"grid": point.grid and list(point.grid)} for point in points],
     }
     return json.dumps(document, indent=2) + "\n"

@@ -3,12 +3,14 @@
 import dataclasses
 import json
 import re
+import tomllib
+from importlib.resources import files
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dsocr_cost.device import Device, find_device, known_devices, load_devices
+from dsocr_cost.device import find_device, known_devices, load_devices
 from dsocr_cost.errors import DeviceError
 
 MIB = 2**20
@@ -224,6 +226,31 @@ def test_an_ambiguous_name_is_refused_with_its_candidates(name, candidates):
 
 
 @pytest.mark.parametrize(
+    ("name", "card"),
+    [
+        pytest.param("4090", "RTX 4090", id="alone"),
+        pytest.param("NVIDIA GeForce 3090", "RTX 3090", id="behind the maker"),
+        pytest.param("6000", "RTX PRO 6000", id="of the short name"),
+    ],
+)
+def test_the_number_of_one_device_finds_it(name, card):
+    assert find_device(name).name == card
+
+
+def test_a_number_of_two_devices_is_refused_with_both(write):
+    devices = load_devices(write(table(name="Maker 4090")))
+    with pytest.raises(DeviceError, match=r"^device: got '4090', allowed is one of Maker 4090, RTX 4090$"):
+        find_device("4090", devices)
+
+
+@pytest.mark.parametrize("name", ["09", "PCIe", "80GB", "SXM"])
+def test_another_end_of_a_name_finds_none(name):
+    """An 80GB may be an H100, and more than one card is an SXM module."""
+    with pytest.raises(DeviceError, match=f"^device: got '{name}', allowed is one of "):
+        find_device(name)
+
+
+@pytest.mark.parametrize(
     ("name", "closest"),
     [
         ("RTX 5080", "RTX 5090, RTX 4090"),
@@ -299,14 +326,47 @@ def test_what_is_left_is_unknown_where_a_part_is(write, key):
     assert load_devices(write(table(**{key: None}, unknown=[key])))[0].usable_bytes is None
 
 
-@pytest.mark.parametrize("key", [field.name for field in dataclasses.fields(Device)])
-def test_a_missing_key_is_named_with_what_is_allowed(write, key):
-    path, device = write(table(**{key: None})), "device 1" if key == "name" else "Card 7"
-    or_unknown = ", or its name in unknown" if key in FIGURES else ""
-    with pytest.raises(
-        DeviceError, match=f"^{re.escape(f'{path}: {device}: {key}: is missing, allowed is ')}.*{or_unknown}$"
-    ):
+@pytest.mark.parametrize("key", [key for key in ROW if key != "name"])
+def test_a_key_that_is_left_out_is_unknown_or_empty(write, key):
+    """Of a memory that is known, nothing is reserved; a device that has no other names has its own."""
+    usual = {"names": ("Card 7",), "reserved_bytes": 0} | dict.fromkeys(set(ROW) - {*FIGURES, "names"}, "")
+    device = load_devices(write(table(**{key: None})))[0]
+    assert getattr(device, key) == usual.get(key)
+    assert all(getattr(device, other) is not None for other in ROW if other != key)
+
+
+def test_a_device_needs_no_more_than_a_name(write):
+    devices = load_devices(write('[[device]]\nname = "Mine"'))
+    assert find_device("mine", devices) is devices[0]
+    assert {getattr(devices[0], key) for key in FIGURES} == {None}
+
+
+def test_a_device_without_a_name_is_refused_by_its_number(write):
+    path = write(table(), "[[device]]\nsms = 3")
+    message = f"{path}: device 2: name: is missing, allowed is a line of text that names a device"
+    with pytest.raises(DeviceError, match=f"^{re.escape(message)}$"):
         load_devices(path)
+
+
+def test_all_that_is_wrong_with_a_device_is_one_error(write):
+    path = write(table(sms=0, tf32=1, bytes=2, l2_bytes=7, peaks_source=3, unknown=["l2_bytes"]))
+    message = "; ".join(
+        [
+            f"{path}: Card 7: 'tf32', 'bytes': are unknown, allowed are {', '.join(ROW)}, unknown",
+            "l2_bytes: got 7, allowed is no figure, as it is listed in unknown",
+            f"sms: got 0, allowed is {WHOLE}",
+            f"peaks_source: got 3, allowed is {TEXT}",
+        ]
+    )
+    with pytest.raises(DeviceError, match=f"^{re.escape(message)}$"):
+        load_devices(path)
+
+
+def test_a_packaged_device_has_each_figure_or_lists_it_as_unknown_and_each_source():
+    packaged = tomllib.loads(files("dsocr_cost").joinpath("devices.toml").read_text(encoding="utf-8"))
+    for device in packaged["device"]:
+        assert sorted([*device.keys() - {"unknown"}, *device.get("unknown", [])]) == sorted(ROW)
+        assert all(device[key] for key in ROW if key.endswith("source") or key == "architecture")
 
 
 WHOLE, RATE, TEXT = "a whole number of at least 1, in 64 bits", "a finite number above 0", "a line of text"
@@ -350,7 +410,6 @@ PAIR, NAMED = "two whole numbers of at least 0", "a list of lines of text that n
         pytest.param(
             {"compute_capability": 9.0}, f"compute_capability: got 9.0, allowed is {PAIR}", id="float for a capability"
         ),
-        pytest.param({"chip_source": ""}, f"chip_source: got '', allowed is {TEXT}", id="no source"),
         pytest.param({"peaks_source": " "}, f"peaks_source: got ' ', allowed is {TEXT}", id="blank source"),
         pytest.param({"architecture": "a\nb"}, f"architecture: got 'a\\nb', allowed is {TEXT}", id="two lines"),
         pytest.param({"names": "Card"}, f"names: got 'Card', allowed is {NAMED}", id="text for names"),
