@@ -47,6 +47,7 @@ class Alive:
         self.storages: list[Storage] = []
         self._events: list[tuple[int, int]] = []
         self._numbers: dict[int, int] = {}
+        self._watched: list[weakref.finalize[..., object]] = []
 
     def note(self, tensors: Iterable[torch.Tensor], op: str, module: str = "", launch: int = 0) -> None:
         """Note the storages that were not seen before."""
@@ -58,7 +59,7 @@ class Alive:
             number = self._numbers[key] = len(self.storages)
             self.storages.append(Storage(storage.nbytes(), op, module, launch, tuple(tensor.shape)))
             self._events.append((number, 1))
-            weakref.finalize(storage, self._gone, key, number)
+            self._watched.append(weakref.finalize(storage, self._gone, key, number))
 
     def numbers(self, tensors: Iterable[torch.Tensor]) -> set[int]:
         """Find the storages of tensors by their numbers in ``storages``."""
@@ -82,6 +83,11 @@ class Alive:
                 most, at, held = now, self.storages[number], frozenset(alive)
         storages = sorted((self.storages[number] for number in held), key=lambda one: -one.bytes)
         return Peak(most, at, tuple(storages))
+
+    def close(self) -> None:
+        """Watch no longer what is still alive: a module outlives many traces."""
+        for watched in self._watched:
+            watched.detach()
 
     def _gone(self, key: int, number: int) -> None:
         if self._numbers.get(key) == number:

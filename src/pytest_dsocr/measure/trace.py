@@ -74,7 +74,7 @@ class FusedOnMeta(TorchFunctionMode):
     ) -> Any:
         """Redirect the one function."""
         kwargs = kwargs or {}
-        if func is torch.nn.functional.scaled_dot_product_attention and args[0].is_meta:
+        if func is torch.nn.functional.scaled_dot_product_attention and (args or (kwargs["query"],))[0].is_meta:
             return _attend(*args, **kwargs)
         return func(*args, **kwargs)
 
@@ -105,6 +105,11 @@ class _Tracing(TorchDispatchMode):
         self.alive.note(made, func.name(), module, len(self.launches) + (not launched))
         self.unwritten.follow(func, module, args, kwargs, out)
         return out
+
+    def __exit__(self, *raised: object) -> None:
+        """Stop, and let go of what outlives the run."""
+        super().__exit__(*raised)  # type: ignore[no-untyped-call]
+        self.alive.close()
 
     def _launch(
         self, func: Any, module: str, args: tuple[Any, ...], given: list[torch.Tensor], made: list[torch.Tensor]

@@ -1,6 +1,7 @@
 """The trace of a module: what is alive, what has to be moved, and what it says of a run that cannot be trusted."""
 
 import ctypes
+import gc
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from torch import nn
 
 from pytest_dsocr import Subject
 from pytest_dsocr.errors import MeasurementError, NotSupportedError
+from pytest_dsocr.measure.alive import Alive
 from pytest_dsocr.measure.trace import trace_subject
 from pytest_dsocr.measure.traced import TraceMeasurer, Tracer
 
@@ -234,3 +236,22 @@ def test_a_kernel_that_ran_past_torch_is_a_problem_of_all():
 def test_numbers_from_numpy_and_lists_are_seen_where_they_come_in():
     module = running(lambda _, x: x + torch.from_numpy(np.zeros(8, np.float32)) + torch.tensor([1.0] * 8))
     assert problems(module, rows("cpu")) == ([], "")
+
+
+# --- what a trace leaves behind ---
+
+
+def test_a_trace_lets_go_of_what_it_watched():
+    """A module outlives its traces: nothing of them hangs on its weights."""
+    linear = nn.Linear(8, 16, device="meta")
+    traced(linear, rows())
+    gc.collect()
+    assert not [one for one in gc.get_objects() if type(one) is Alive]
+
+
+def test_attention_may_be_called_by_keywords():
+    query = torch.zeros(1, 2, 3, 16, device="meta")
+    attend = torch.nn.functional.scaled_dot_product_attention
+    by_name = traced(running(lambda _, q: attend(query=q, key=q, value=q)), query)
+    assert by_name.launches == traced(running(lambda _, q: attend(q, q, q)), query).launches
+    assert len(by_name.launches) == 1
