@@ -226,8 +226,8 @@ def cast(name: str, elements: Count, from_bytes: int, to_bytes: int, *, paramete
     """Convert between dtypes, an activation or a ``parameter``; nothing where they are the same."""
     if from_bytes != to_bytes:
         source = Tensor(elements, from_bytes)
-        read, weights = (NOTHING, source.bytes) if parameter else (source, 0)
-        yield copy(name, Tensor(elements, to_bytes), read, weights=weights)
+        activation, weights = (NOTHING, source.bytes) if parameter else (source, 0)
+        yield copy(name, Tensor(elements, to_bytes), activation, weights=weights)
 
 
 def softmax(name: str, item_bytes: int, elements: Count) -> Iterator[Op]:
