@@ -95,7 +95,7 @@ def test_the_failure_is_what_a_forgotten_term_prints(pytester):
 
 
 def test_the_table_is_what_the_layer_tests_print(tmp_path):
-    (shown,) = (block for block in blocks("") if "cases that pass" in block)
+    (shown,) = (block for block in blocks("") if "comparisons that pass" in block)
     rows = tmp_path / "rows.json"
     command = [sys.executable, "-m", "pytest", "tests/layers", "-q", "-p", "no:cacheprovider"]
     subprocess.run([*command, "--dsocr-json", str(rows)], cwd=ROOT, check=True, capture_output=True)
