@@ -26,7 +26,7 @@ from ..kernels import (
     softmax,
 )
 from ..moment import Boundary, Moment
-from ..op import under
+from ..op import Matmul, under
 from ..sizes import require_at_least
 from .layer import sized
 
@@ -177,8 +177,7 @@ class LlamaAttention:
 
     def _fused(self, batch: Count, q_len: Count, kv_len: Count, execution: Execution) -> Iterator[Op]:
         """Run all in one kernel: q [b, h, s, d], k and v [b, h, t, d]."""
-        item, rows = execution.item_bytes, batch * q_len * self.num_heads
-        query, mask = Tensor(rows * self.head_dim, item), NOTHING
+        item, mask = execution.item_bytes, NOTHING
         keys = Tensor(batch * self.num_key_value_heads * kv_len * self.head_dim, item)
         if execution.attention == "sdpa":
             masked = self._masked(q_len, kv_len, execution)
@@ -191,7 +190,8 @@ class LlamaAttention:
             for name in ("zero", "lowest"):
                 yield fill(f"sdpa.mask.{name}", Tensor(1, item)).times(masked)
             yield pointwise("sdpa.mask", mask, seen, Tensor(2, item)).times(masked)
-        yield fused_attention("sdpa", query, keys.elements, kv_len, rows, bias=mask)
+        scores = Matmul(batch * self.num_heads, q_len, kv_len, self.head_dim)
+        yield fused_attention("sdpa", item, scores, keys.elements, bias=mask)
 
     def _fused_moments(
         self, batch: Count, q_len: Count, kv_len: Count, held: Count, execution: Execution

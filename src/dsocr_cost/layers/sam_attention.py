@@ -21,6 +21,7 @@ from ..kernels import (
     softmax,
 )
 from ..moment import Boundary, Moment
+from ..op import Matmul
 from .layer import sized
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ class Attention:
         yield from self._relative_positions(batch, height, width, item)
         if execution.fused:
             # q, k, v [b, h, h * w, d], bias [b, h, h * w, h * w]
-            yield fused_attention("sdpa", hidden, hidden.elements, tokens, heads * tokens, bias=scores)
+            sizes = Matmul(heads, tokens, tokens, self.head_dim)
+            yield fused_attention("sdpa", item, sizes, hidden.elements, bias=scores)
         else:
             yield pointwise("sdpa.bias", scores, scores, scores)
             yield from softmax("sdpa.softmax", item, scores.elements)
