@@ -126,7 +126,8 @@ class LatencyMeasurer:
             details["stdev_s"] = timing.standard_deviation
         if after.sm_clock_mhz is not None:
             details["sm_clock_mhz"] = after.sm_clock_mhz
-        notes = (f"{self._settings.cache} cache", "CUDA graph" if getattr(clock, "captured", False) else "eager")
+        launch = "CUDA graph" if getattr(clock, "captured", False) else "eager"
+        notes = (f"{self._settings.cache} cache", launch, f"spread by {timing.cause}")
         return Measurement(
             timing.median,
             spread=timing.spread,

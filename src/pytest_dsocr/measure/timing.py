@@ -71,10 +71,15 @@ class Attempt:
         return _relative(abs(median(self.seconds[:half]) - median(self.seconds[-half:])) / 2, self.median)
 
     @property
+    def interval(self) -> float:
+        """Half the width of the median's confidence interval, relative."""
+        low, high = median_interval(self.seconds)
+        return _relative((high - low) / 2, self.median)
+
+    @property
     def spread(self) -> float:
         """The widest of the median's interval, the drift and the contention."""
-        low, high = median_interval(self.seconds)
-        return max(_relative((high - low) / 2, self.median), self.drift, self.contention)
+        return max(self.interval, self.drift, self.contention)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +115,25 @@ class Timing:
         return max(attempt.contention for attempt in self.repeats)
 
     @property
-    def spread(self) -> float:
-        """The widest of what each repeat has, and half the distance between their medians, relative."""
+    def parts(self) -> dict[str, float]:
+        """What could make the spread, and how wide each is: the widest of all repeats."""
         medians = [attempt.median for attempt in self.repeats]
-        apart = _relative((max(medians) - min(medians)) / 2, self.median)
-        return max(apart, *(attempt.spread for attempt in self.repeats))
+        return {
+            "others' use of the CPU": self.contention,
+            "drift": max(attempt.drift for attempt in self.repeats),
+            "scatter of the rounds": max(attempt.interval for attempt in self.repeats),
+            "scatter of the repeats": _relative((max(medians) - min(medians)) / 2, self.median),
+        }
+
+    @property
+    def spread(self) -> float:
+        """The widest of its parts."""
+        return max(self.parts.values())
+
+    @property
+    def cause(self) -> str:
+        """What makes the spread."""
+        return max(self.parts, key=self.parts.__getitem__)
 
 
 def time_run(
