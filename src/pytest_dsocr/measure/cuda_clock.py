@@ -67,7 +67,7 @@ class CudaGraphClock:
 
     def seconds(self, run: Callable[[], object]) -> float:
         """Replay the run, and take the time between two events around it."""
-        if run is not self._run:
+        if run != self._run:  # a method is another object each time it is asked for
             self._run, self._graph, self._made = run, None, None
             with torch.cuda.device(self._device):
                 self._graph = self._capture(run)

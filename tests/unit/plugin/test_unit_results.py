@@ -151,7 +151,7 @@ def test_a_row_with_missing_or_unknown_fields_is_refused(make_row, change, named
         ResultsError, match=f"^head\\.json: rows: .*{named}.*; the fields of a row are model, "
     ) as raised:
         Results.from_json(json.dumps(document), "head.json")
-    assert str(raised.value).endswith("verdict, reason, test, details")
+    assert str(raised.value).endswith("verdict, reason, test, details, band, source, notes")
 
 
 @pytest.mark.parametrize("key", ["rows", "not_run", "environment"])
