@@ -35,8 +35,8 @@ _CACHE_HELP = (
     "leaves what the run before has left there; default: cold"
 )
 _LAUNCH_HELP = (
-    "graph times kernels back to back, by a CUDA graph; eager times them as they are launched; default: graph on CUDA "
-    "where it can be captured, eager elsewhere"
+    "graph times kernels back to back, by a CUDA graph; eager times them as they are launched; auto is graph on CUDA, "
+    "eager elsewhere; what cannot be captured is timed eager; default: auto"
 )
 _LATENCY_HELP = (
     "gate: a time that differs fails its test; advisory: it is inconclusive and skips it; default: gate, under xdist "
@@ -157,11 +157,11 @@ def _timing(config: pytest.Config) -> LatencySettings:
         _refuse("repeats", repeats, ("whole numbers from 1 to 9999",))
     if not re.fullmatch(r"\d{1,9}(\.\d+)?", timeout, re.ASCII):
         _refuse("lock-timeout", timeout, ("seconds", "0 for not at all"))
-    launch = _one_of(config, "launch", ("", *LAUNCHES), "")
+    launch = _one_of(config, "launch", (*LAUNCHES, "auto"), "auto")
     return LatencySettings(
         repeats=int(repeats),
         cache=cast("CacheName", _one_of(config, "cache", CACHES, "cold")),
-        launch=cast("LaunchName", launch) if launch else None,
+        launch=None if launch == "auto" else cast("LaunchName", launch),
         lock_timeout_s=float(timeout),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from itertools import groupby, takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -83,7 +84,7 @@ def failure_text(
 
 
 def _percent(row: Row) -> str:
-    if row.relative_difference is None:
+    if row.relative_difference is None or math.isnan(row.relative_difference):
         return ""
     return f", {row.relative_difference:+.1%}" if is_time(row.metric) else f", {row.relative_difference:+.3%}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from itertools import groupby
@@ -142,7 +143,9 @@ def _notices(rows: Sequence[Row], labels: Mapping[str, str], width: int) -> list
 
 def _relative(row: Row) -> str:
     """Write how far predicted is from measured, as a part of it."""
-    return "" if row.relative_difference is None else f"{100 * row.relative_difference:+.3g}%"
+    if row.relative_difference is None or math.isnan(row.relative_difference):
+        return ""
+    return f"{100 * row.relative_difference:+.3g}%"
 
 
 def _fit(headers: Sequence[str], cells: list[list[str]], width: int, *, column: int) -> None:
@@ -203,7 +206,7 @@ def _not_run(results: Results, width: int) -> list[Line]:
 
 
 def _verdict_and_difference(row: Row) -> str:
-    return f"{row.verdict} {_relative(row)}" if row.relative_difference else str(row.verdict)
+    return f"{row.verdict} {_relative(row)}".rstrip() if row.relative_difference else str(row.verdict)
 
 
 def _group_and_class(row: Row) -> tuple[str, str]:
