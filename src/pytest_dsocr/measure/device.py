@@ -9,7 +9,7 @@ from ..errors import OptionError
 from ..results import Device
 from ..tolerances import short_device_name
 
-__all__ = ["card_of", "device_names", "fingerprint", "placement", "resolve_device"]
+__all__ = ["card_of", "device_names", "fingerprint", "free_card", "placement", "resolve_device"]
 
 
 def resolve_device(asked: str) -> str:
@@ -31,6 +31,17 @@ def resolve_device(asked: str) -> str:
         msg = f"device: got {asked!r}, which is not there; allowed on this machine are {here}"
         raise OptionError(msg)
     return f"cuda:{index}"
+
+
+def free_card(worker: int) -> str:
+    """Take the first card that nobody measures on, of several workers each from another one on."""
+    import torch
+
+    from .lock import first_free, lock_key
+
+    cards = torch.cuda.device_count()
+    order = [f"cuda:{(worker + step) % cards}" for step in range(cards)]
+    return order[first_free([lock_key(card) for card in order])] if cards > 1 else order[0]
 
 
 def card_of(device: str) -> Any:
