@@ -108,7 +108,7 @@ class _Content:
     def got(self, key: str) -> Any:
         return self.values.get(key)
 
-    def require(self, key: str, holds: bool, allowed: str) -> None:  # noqa: FBT001 - a condition
+    def require(self, key: str, holds: bool, allowed: str) -> None:
         if not holds:
             _refuse(f"{self.source}: {key}", self.got(key), allowed)
 

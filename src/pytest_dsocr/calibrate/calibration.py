@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from dsocr_cost import DeviceError, Execution, find_device
+from dsocr_cost import Execution
+from dsocr_cost.device import find_device
+from dsocr_cost.errors import DeviceError
 from dsocr_cost.execution import ITEM_BYTES
 from dsocr_cost.profile import Profile
 from dsocr_cost.profile_json import Calibration
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
 __all__ = ["calibrate"]
 
 _RUNS = 5
-_CPU_CORES = "cores"
 
 
 def calibrate(
@@ -95,7 +96,7 @@ def calibrate(
 def _machine(device: str, stopwatch: Stopwatch) -> tuple[Machine, Ramp]:
     """Take the datasheet of a known card, and measure what it does not say, or all."""
     cache = last_level_bytes(device)
-    name = fingerprint(device).name or platform.processor() or platform.machine()
+    name = fingerprint(device).name
     if device.startswith("cuda"):
         try:
             card = find_device(name)
