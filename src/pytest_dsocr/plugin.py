@@ -88,9 +88,10 @@ def pytest_dsocr_measurers(
     from .measure.latency import LatencyMeasurer
     from .measure.params import ParameterMeasurer
     from .measure.traced import TRACED, TraceMeasurer, Tracer
-    from .metrics import LATENCY
+    from .metrics import or_given
 
-    tracer, latency = Tracer(), LatencyMeasurer(LATENCY.predict, run_of(config).options.timing)
+    run = run_of(config)
+    tracer, latency = Tracer(), LatencyMeasurer(or_given(run.latency_model.predict), run.options.timing)
     counted = (ParameterMeasurer(name) for name in ("params", "weight_bytes"))
     return FlopMeasurer(flop_formulas), *counted, *(TraceMeasurer(name, tracer) for name in TRACED), latency
 

@@ -14,11 +14,12 @@ from dsocr_cost import DsocrError
 
 from .collector import Collector
 from .compare import Verdict
-from .markers import NO_GPU
+from .markers import NO_GPU, NO_TIME
 from .results import Row
 
 if TYPE_CHECKING:
     from .comparer import Bench
+    from .latency_model import LatencyModel
     from .options import Options
     from .registry import Registry
     from .results import Results
@@ -88,6 +89,22 @@ class Run:
 
         return Bench(self.options, self.registry, self.tolerances, self.device, self.width)
 
+    @cached_property
+    def latency_model(self) -> LatencyModel:
+        """What times are predicted with."""
+        from .latency_model import LatencyModel
+        from .measure.device import fingerprint
+
+        asked = self.options
+        return LatencyModel(
+            lambda: self.device,
+            fingerprint,
+            asked.timing.launch,
+            profile=asked.profile,
+            devices=asked.devices,
+            peak_flops_per_s=asked.peak_flops_per_s,
+        )
+
     def check(self) -> None:
         """Refuse now what could not work later. Imports torch only to look for a GPU that was asked for.
 
@@ -113,6 +130,12 @@ class Run:
 
             DeepseekOCRConfig.from_hf(asked.config)
         _ = self.device
+        if asked.devices:
+            from dsocr_cost.device import load_devices
+
+            load_devices(asked.devices)
+        if asked.profile and self.device != "meta":
+            _ = self.latency_model.profile
         if asked.json and not self.on_worker:
             check_writable(asked.json)
 
@@ -123,7 +146,7 @@ class Run:
         narrowed = any(getattr(option, name, None) for name in NARROWING)
         by_default = config.args_source is not pytest.Config.ArgsSource.ARGS
         deselected = self.deselected or self.collector.deselected
-        missing = any(not one.reason.startswith(NO_GPU) for one in self.results.not_run) if self.results else True
+        missing = any(not one.reason.startswith((NO_GPU, NO_TIME)) for one in self.results.not_run) if self.results else True
         return by_default and not narrowed and not deselected and not missing
 
     @property

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from dsocr_cost import Execution
 from dsocr_cost.device import find_device
 from dsocr_cost.errors import DeviceError
 from dsocr_cost.execution import ITEM_BYTES
@@ -30,7 +29,7 @@ from .stopwatch import CudaStopwatch, WallStopwatch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from dsocr_cost import DeepseekOCRConfig
+    from dsocr_cost import DeepseekOCRConfig, Execution
     from dsocr_cost.efficiency import Machine
 
     from ..reference.reference import Reference

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import MeasurementError, NotSupportedError
+from ..markers import NO_TIME
 from ..metrics import LATENCY, Metric
 from .clock import WallClock
 from .contention import others_share, usage
@@ -81,8 +82,7 @@ class LatencyMeasurer:
 
     def _refuse(self, device: str) -> None:
         if device == "meta":
-            msg = "time needs a real device: give --dsocr-device cpu or cuda"
-            raise NotSupportedError(msg)
+            raise NotSupportedError(NO_TIME)
         if not device.startswith(("cpu", "cuda")):
             msg = f"time is measured on cpu and cuda, and this module is on {device}"
             raise NotSupportedError(msg)
