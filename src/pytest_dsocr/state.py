@@ -146,7 +146,8 @@ class Run:
         narrowed = any(getattr(option, name, None) for name in NARROWING)
         by_default = config.args_source is not pytest.Config.ArgsSource.ARGS
         deselected = self.deselected or self.collector.deselected
-        missing = any(not one.reason.startswith((NO_GPU, NO_TIME)) for one in self.results.not_run) if self.results else True
+        not_run = self.results.not_run if self.results else ()
+        missing = any(not one.reason.startswith((NO_GPU, NO_TIME)) for one in not_run) or self.results is None
         return by_default and not narrowed and not deselected and not missing
 
     @property
