@@ -25,7 +25,7 @@ from pytest_dsocr.reference.transformers import TransformersReference
 
 DECODER = DecoderConfig()
 ATTENTION = LlamaAttention.from_config(DECODER)
-SHARED_KEYS = LlamaAttention(1280, 10, 2, 128)
+SHARED_KEYS, ONE_KEY = (LlamaAttention(1280, 10, key_heads, 128) for key_heads in (2, 1))
 
 OVER_POSITIONS = {
     "rotary": LlamaRotaryEmbedding.from_config(DECODER),
@@ -38,6 +38,7 @@ OVER_POSITIONS = {
 OVER_KEYS = {
     "attention": ATTENTION,
     "shared keys": SHARED_KEYS,
+    "one key": ONE_KEY,
     "flash attention": LlamaFlashAttention2.from_config(DECODER),
     "dense layer": DeepseekV2DecoderLayer(DECODER, 0),
     "MoE layer": DeepseekV2DecoderLayer(DECODER, 1),
@@ -126,6 +127,7 @@ IN_FP32 = [
     pytest.param(ATTENTION, (3, 64, 64), id="prefill"),
     pytest.param(ATTENTION, (3, 1, 945), id="decode"),
     pytest.param(SHARED_KEYS, (1, 64, 945), id="shared keys"),
+    pytest.param(ONE_KEY, (1, 64, 945), id="one key"),
     pytest.param(DeepseekV2DecoderLayer(DECODER, 0), (1, 64, 945), id="dense layer"),
 ]
 
@@ -144,6 +146,34 @@ def test_in_fp32_where_nothing_is_cast_the_peak_is_elsewhere(layer, sizes, atten
     assert activation_bytes(moments) == trace.activations.bytes
     assert peak_launch(moments, layer.ops(*sizes, execution=execution))[0] == trace.activations.at.launch
     assert layer.params * 4 + live_bytes(moments, cached) == trace.allocated.bytes
+
+
+@pytest.mark.parametrize("attention", ATTENTIONS)
+@pytest.mark.parametrize(
+    "sizes",
+    [(1, 8, 8), (2, 8, 8), (1, 1, 9), (3, 1, 9), (1, 4, 9), (2, 4, 9), (1, 1, 1), (2, 1, 1), (1, 1, 300), (2, 3, 300)],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    ("heads", "key_heads"), [(10, 1), (10, 2), (10, 5), (10, 10), (2, 1), (1, 1)], ids=lambda heads: str(heads)
+)
+def test_heads_that_share_keys_launch_move_and_hold_what_the_module_does(heads, key_heads, sizes, attention):
+    """Of 16 channels, and prefills, steps and chunks of few and of many keys beside them."""
+    layer, named = (
+        LlamaAttention(16 * heads, heads, key_heads, 16),
+        dict(zip(("batch", "q_len", "kv_len"), sizes, strict=True)),
+    )
+    trace = trace_subject(
+        TransformersReference().subject(
+            layer, Case("shared", **named), device="meta", dtype="bfloat16", attention=attention
+        )
+    )
+    execution = Execution(attention=attention)
+    ops, moments = (list(of(*sizes, execution=execution)) for of in (layer.ops, layer.moments))
+    assert [op.io_bytes for op in ops if op.launches] == [launch.io_bytes for launch in trace.launches]
+    assert activation_bytes(moments) == trace.activations.bytes
+    assert peak_launch(moments, ops)[0] == trace.activations.at.launch
+    assert layer.params * 2 + live_bytes(moments, layer.kv_cache_bytes(*sizes)) == trace.allocated.bytes
 
 
 VENDOR, X = Execution("vendor"), 2 * 512 * 1280
