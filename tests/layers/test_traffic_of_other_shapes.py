@@ -6,6 +6,7 @@ The other files compare squares, which is what this model's preprocessing makes.
 import pytest
 
 from dsocr_cost.layers import (
+    Attention,
     Block,
     CLIPVisionEmbeddings,
     DeepseekV2DecoderLayer,
@@ -30,6 +31,8 @@ MEMORY = ("activation_bytes", "peak_launch", "allocated_bytes")
         Case("rows are left out", batch=1, height=20, width=28),
         Case("rows are left out of two", batch=2, height=20, width=28),
         Case("one window across", batch=2, height=40, width=14),
+        Case("a row of windows", batch=1, height=1, width=40),
+        Case("a row of windows, two", batch=2, height=1, width=40),
     ],
     ids=str,
 )
@@ -51,6 +54,38 @@ def test_windowed_block(dsocr, case):
 def test_global_block(dsocr, case):
     """Rows and columns have tables of their own."""
     dsocr.compare_all(Block.from_config(dsocr.config.sam, windowed=False), case, metrics=TRAFFIC)
+
+
+STRIPS = [
+    Case("two rows", batch=1, height=2, width=40),
+    Case("two rows of two", batch=2, height=2, width=40),
+    Case("two columns", batch=1, height=64, width=2),
+    Case("one row", batch=1, height=1, width=40),
+    Case("one row of two", batch=2, height=1, width=40),
+    Case("one column", batch=1, height=40, width=1),
+    Case("one column of two", batch=2, height=40, width=1),
+    Case("one token", batch=2, height=1, width=1),
+]
+
+
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.memory
+@pytest.mark.parametrize("case", STRIPS, ids=str)
+def test_attention_in_a_strip(dsocr, case):
+    """2 x 40: tables of 2 * 2 + 40 * 40 distances, 64 channels each, are more than a bias of 12 * 80 * 80."""
+    layer = Attention.from_config(dsocr.config.sam, windowed=False)
+    dsocr.compare_all(layer, case, metrics=(*TRAFFIC, "activation_bytes", "peak_launch"))
+
+
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.memory
+@pytest.mark.parametrize("case", STRIPS, ids=str)
+def test_global_block_in_a_strip(dsocr, case):
+    """The residual beside it."""
+    layer = Block.from_config(dsocr.config.sam, windowed=False)
+    dsocr.compare_all(layer, case, metrics=(*TRAFFIC, "activation_bytes", "peak_launch"))
 
 
 @pytest.mark.flops
