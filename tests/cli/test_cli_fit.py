@@ -320,7 +320,12 @@ def refused(start, *arguments, id):  # noqa: A002  # as pytest.param spells it
         refused("--device: got CPU, whose memory is unknown", "--device", "CPU", id="a card of unknown memory"),
         refused("--devices: missing.toml: cannot be read", "--device", "L4", "--devices", "missing.toml", id="no file"),
         refused("--devices: got a file", "--memory", "9GB", "--devices", "own.toml", id="a file of no card"),
-        refused("'--memory': got '-5GB'", "--memory", "-5GB", id="memory below 0"),
+        refused(
+            "'--memory': got '-5GB', allowed is a number of at least 0 with its unit",
+            "--memory",
+            "-5GB",
+            id="memory below 0",
+        ),
         refused("'--memory': got '0GB', allowed is more than 0 bytes", "--memory", "0GB", id="no memory"),
         refused("'--memory': got '24'", "--memory", "24", id="memory without a unit"),
         refused("'--memory': got 'nanGB'", "--memory", "nanGB", id="memory that is no number"),
