@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +14,8 @@ from dsocr_cost import DTYPES, IMPLEMENTATIONS, DeepseekOCRConfig, Execution, Si
 from dsocr_cost.layers import layer_name
 
 from .compare import Judgement, Verdict, judge
-from .errors import MeasurementError, NotSupportedError, OptionError
+from .errors import NotSupportedError, OptionError
+from .figures import plain_band, plain_number
 from .measure.device import device_names, fingerprint, placement
 from .measure.measurement import Subject, ToleranceAware
 from .report.failure import failure_text
@@ -71,6 +71,11 @@ class Bench:
     def config(self) -> DeepseekOCRConfig:
         """The model's sizes: the published ones, or those of ``--dsocr-config``."""
         return DeepseekOCRConfig.from_hf(self.options.config) if self.options.config else DeepseekOCRConfig()
+
+    def is_advice(self, row: Row) -> bool:
+        """Whether a row is an inconclusive time in a run where times make no test fail."""
+        family = self.registry.measurers[row.metric].metric.family
+        return row.verdict is Verdict.INCONCLUSIVE and bool(self.options.advisory) and family == "latency"
 
 
 class Comparer:
@@ -181,7 +186,7 @@ class Comparer:
                 rows.append(self._judge(name, case, measurer, origin, prediction, measurement, rule))
                 self._rows.append(rows[-1])
                 self._tell(rows[-1], measurement.samples)
-                if rows[-1].verdict is not Verdict.PASS and not self._is_advice(measurer, rows[-1]):
+                if rows[-1].verdict is not Verdict.PASS and not self._bench.is_advice(rows[-1]):
                     terms = prediction.ops, measurement.calls
                     failures.append(failure_text(rows[-1], measurer.metric.label, *terms, self._bench.width))
         except NotSupportedError as error:
@@ -243,11 +248,6 @@ class Comparer:
         metric = measurer.metric.name
         return self._bench.tolerances.rule_for(layer=layer, case=case.name, devices=devices, metric=metric)
 
-    def _is_advice(self, measurer: Measurer, row: Row) -> bool:
-        """Whether a row says nothing for or against, where that makes no test fail."""
-        asked = self._bench.options.advisory and measurer.metric.family == "latency"
-        return bool(asked) and row.verdict is Verdict.INCONCLUSIVE
-
     def _judge(
         self,
         layer: str,
@@ -259,8 +259,8 @@ class Comparer:
         rule: Rule,
     ) -> Row:
         metric, advisory = measurer.metric, self._bench.options.advisory
-        predicted = _number("predicted", prediction.value)
-        measured = _number("measured", measurement.value)
+        predicted = plain_number("predicted", prediction.value)
+        measured = plain_number("measured", measurement.value)
         judgement = judge(
             predicted,
             measured,
@@ -294,8 +294,8 @@ class Comparer:
             verdict=Verdict.ERROR if problem else judgement.verdict,
             reason=problem or judgement.reason,
             test=self._test,
-            details={detail: _number(detail, value) for detail, value in measurement.details.items()},
-            band=_band(prediction.band),
+            details={detail: plain_number(detail, value) for detail, value in measurement.details.items()},
+            band=plain_band(prediction.band),
             source=prediction.source,
             notes=measurement.notes,
         )
@@ -308,25 +308,6 @@ def _arguments(inputs: Any) -> tuple[Any, ...]:
         msg = f"inputs: got a mapping of {', '.join(map(str, made))}, allowed are positional arguments; use kwargs"
         raise OptionError(msg)
     return (made,) if hasattr(made, "shape") else tuple(made)
-
-
-def _number(name: str, value: Any) -> Any:
-    """Turn numpy's and torch's numbers into Python's, which alone can be compared exactly and sent on."""
-    number = value.item() if hasattr(value, "item") and getattr(value, "shape", ()) == () else value
-    if isinstance(number, bool) or not isinstance(number, int | float):
-        msg = f"{name}: got {value!r}, allowed is one number"
-        raise MeasurementError(msg)
-    return number
-
-
-def _band(band: tuple[float, float] | None) -> tuple[float, float] | None:
-    if band is None:
-        return None
-    low, high = (_number("band", end) for end in band)
-    if not 0 <= low <= high < math.inf:
-        msg = f"band: got {band!r}, allowed are two finite numbers of at least 0, the lower one first"
-        raise MeasurementError(msg)
-    return low, high
 
 
 def _name(layer: Any) -> str:

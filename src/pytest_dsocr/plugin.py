@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from .measure.measurement import Measurer
     from .reference.reference import Reference
+    from .results import Row
 
 __all__ = ["dsocr"]
 
@@ -148,13 +149,14 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = "asked for the fixture dsocr and compared nothing: a measurement of nothing is never a pass"
     run = run_of(item.config)
+    advice: list[Row] = []
     caught = [row for row in rows if row.verdict is not Verdict.PASS]
-    advice = [row for row in caught if run.is_advice(row)]
     if call.when == "call" and report.outcome == "passed" and caught and not hasattr(report, "wasxfail"):
-        if len(caught) > len(advice):
+        advice = [row for row in caught if run.bench.is_advice(row)]
+        worse = next((row for row in caught if row not in advice), None)
+        if worse:
             report.outcome = "failed"
-            worst = next(row for row in caught if row not in advice)
-            report.longrepr = f"caught a comparison that came to {worst.verdict}: {worst.reason}"
+            report.longrepr = f"caught a comparison that came to {worse.verdict}: {worse.reason}"
         else:
             report.outcome = "skipped"
             report.longrepr = (str(item.path), item.location[1] or 0, f"Skipped: inconclusive: {advice[0].reason}")

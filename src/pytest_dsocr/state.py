@@ -13,7 +13,6 @@ import pytest
 from dsocr_cost import DsocrError
 
 from .collector import Collector
-from .compare import Verdict
 from .markers import NO_GPU, NO_TIME
 from .results import Row
 
@@ -68,11 +67,6 @@ class Run:
         from .measure.device import resolve_device
 
         return resolve_device(self.options.device)
-
-    def is_advice(self, row: Row) -> bool:
-        """Whether a row is an inconclusive time in a run where times make no test fail."""
-        inconclusive = row.verdict is Verdict.INCONCLUSIVE
-        return inconclusive and bool(self.options.advisory) and self.families.get(row.metric) == "latency"
 
     def device_for_test(self) -> str:
         """Find where the next test measures: under xdist and with several cards for ``cuda``, on one that is free."""

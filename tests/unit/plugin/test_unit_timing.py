@@ -14,7 +14,7 @@ QUIET = (1.0,) * 5
 class FakeClock:
     """Shows the given times, one a run, then 1 s for ever; the wall's clock moves along."""
 
-    note = ""
+    captured, note = False, ""
 
     def __init__(self, *seconds):
         self._seconds = chain(seconds, repeat(1.0))
