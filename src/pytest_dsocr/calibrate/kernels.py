@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["Kernel", "TimedRun", "time_kernels"]
 
 
+_ENOUGH_S, _MOST_TIMES = 0.5, 5
+
+
 @dataclass(frozen=True, slots=True)
 class Kernel:
     """An op and the seconds that its kernel took in each of several runs."""
@@ -75,9 +78,9 @@ def time_kernels(
     runs: int,
     wait: Callable[[], None],
 ) -> TimedRun:
-    """Run a module several times and hold its kernels against the ops that are predicted, one for one.
+    """Run a module ``runs`` times and hold its kernels against the ops that are predicted, one for one.
 
-    ``evict`` empties the caches before each run, ``wait`` returns when the device is idle. A run without marks follows
+    A short one runs more often. ``evict`` empties the caches before each run, ``wait`` returns when the device is idle. A run without marks follows
     each run with them.
 
     Raises:
@@ -88,7 +91,7 @@ def time_kernels(
     elapsed: list[float] = []
     with torch.no_grad():
         subject.run()
-        for _ in range(runs):
+        while len(elapsed) < runs or (sum(elapsed) < _ENOUGH_S and len(elapsed) < _MOST_TIMES * runs):
             args, kwargs = subject.inputs()
             evict()
             timing = _Timing(stopwatch)
