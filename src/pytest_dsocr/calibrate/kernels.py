@@ -78,7 +78,7 @@ def time_kernels(
     runs: int,
     wait: Callable[[], None],
 ) -> TimedRun:
-    """Run a module ``runs`` times and hold its kernels against the ops that are predicted, one for one.
+    """Run a module ``runs`` times and hold its kernels against the predicted ops, one for one.
 
     A short one runs more often. ``evict`` empties the caches before each run, ``wait`` returns when the device is idle. A run without marks follows
     each run with them.

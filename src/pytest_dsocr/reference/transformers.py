@@ -24,8 +24,8 @@ class TransformersReference:
     """DeepSeek-OCR as transformers ships it: SAM and the decoder of ``deepseek_ocr2``, ``clip``, ``llama``.
 
     Its experts run as grouped matmuls (its default). ``flash`` attention is torch's own flash kernel, on ``meta`` as
-    the op without its work; SAM's bias keeps it on ``sdpa`` there. ``keep`` lets the last modules of the whole model stay,
-    with their memory, for whoever runs one at many sizes.
+    the op without its work; SAM's bias keeps it on ``sdpa`` there. ``keep`` lets the last modules of the whole model
+    stay, with their memory, for whoever runs one at many sizes.
     """
 
     name = "transformers"
