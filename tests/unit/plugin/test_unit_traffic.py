@@ -1,5 +1,8 @@
 """The metrics of the trace: what is measured, from which run, and how a comparison of several tells."""
 
+import gc
+import weakref
+
 import pytest
 import torch
 
@@ -10,7 +13,7 @@ from pytest_dsocr.comparer import Bench, Comparer
 from pytest_dsocr.errors import OptionError
 from pytest_dsocr.measure.flops import FlopMeasurer
 from pytest_dsocr.measure.formulas import FORMULAS
-from pytest_dsocr.measure.traced import TraceMeasurer, Tracer
+from pytest_dsocr.measure.traced import TRACED, TraceMeasurer, Tracer
 from pytest_dsocr.registry import Registry
 from pytest_dsocr.tolerances import Tolerances
 
@@ -86,6 +89,20 @@ def test_another_subject_is_another_run(subject, module):
     for one in (subject, Subject(module, subject.inputs), subject):
         measurer.measure(one, device="meta")
     assert module.runs == 3
+
+
+def test_a_tracer_keeps_no_module_alive():
+    """Nor does what it measured of it."""
+    module = Module()
+    subject = Subject(module, lambda: ((torch.zeros(4, 8, device="meta", dtype=torch.bfloat16),), {}))
+    measurers = [TraceMeasurer(name, tracer) for tracer in [Tracer()] for name in TRACED]
+    for measurer in measurers:
+        measurer.measure(subject, device="meta")
+    assert module.runs == 1
+    gone = weakref.ref(module)
+    del module, subject
+    gc.collect()
+    assert gone() is None
 
 
 # --- a comparison of several metrics ---
