@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .metrics import FAMILIES
-from .state import ROWS, USES, run_of
+from .state import NOT_RUN, ROWS, USES, run_of
 
 if TYPE_CHECKING:
     from .comparer import Comparer
@@ -26,4 +26,5 @@ def dsocr(request: pytest.FixtureRequest) -> Comparer:
     request.node.stash[USES] = True
     rows = request.node.stash.setdefault(ROWS, [])
     families = [mark.name for mark in request.node.iter_markers() if mark.name in FAMILIES]
-    return Comparer(run_of(request.config).bench, request.node.nodeid, families, rows)
+    not_run = request.node.stash.setdefault(NOT_RUN, [])
+    return Comparer(run_of(request.config).bench, request.node.nodeid, families, rows, not_run)
