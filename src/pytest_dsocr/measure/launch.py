@@ -34,6 +34,7 @@ __all__ = [
 Touched: TypeAlias = Callable[[int, int], int]
 """Says how many of so many experts get one of so many rows, where the data cannot."""
 
+_GROUPED = {"_grouped_mm", "grouped_mm_fallback"}
 _MAY_ADD = {"index_put_", "_index_put_impl_", "put_"}
 _TAKES_OF_VALUES = {"scatter_", "scatter_add_", "scatter_reduce_", "masked_scatter_"}
 _NO_WORK = {Kind.VIEW, Kind.ALLOCATION, Kind.FILL, Kind.MOVE, Kind.LOOKUP, Kind.MATRIX}
@@ -111,7 +112,7 @@ def bytes_read(ran: Ran, touched: Touched | None) -> list[int]:
         read[0] = sum(map(stored_bytes, ran.made))
     elif op.kind is Kind.MOVE and op.name.endswith("_copy") and op.name != "_to_copy":
         read[0] = min(read[0], sum(map(stored_bytes, ran.made)))
-    elif op.name == "_grouped_mm":
+    elif op.name in _GROUPED:
         read[1] = _experts_used(ran.args, touched) * (read[1] // int(ran.args[1].shape[0]))
     if ran.elements is not None:
         part = ran.elements * ran.given[0].element_size()

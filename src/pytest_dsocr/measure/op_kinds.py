@@ -73,6 +73,7 @@ _NAMES = {
 }
 _KINDS = {kind: re.compile("|".join(f"(?:{name})" for name in names.split())) for kind, names in _NAMES.items()}
 _TAGS = {Kind.REDUCTION: torch.Tag.reduction, Kind.POINTWISE: torch.Tag.pointwise}
+_GROUPED = {"grouped_mm_fallback"}  # transformers' own, where torch has no grouped matmul
 _ADDS = {"index_add_", "scatter_add_", "scatter_reduce_", "index_reduce_"}
 _WRITES_OVER = {"masked_fill_"}  # beside fills and moves
 _WORKS_IN_PLACE = {"tril_", "triu_"}  # although they are moves
@@ -129,7 +130,7 @@ def _reads_first(func: Any, name: str, kind: Kind, in_place: bool) -> bool:
 
 def _kind(func: Any, name: str) -> Kind:
     if func.namespace != "aten":
-        return Kind.UNKNOWN
+        return Kind.MATRIX if name in _GROUPED else Kind.UNKNOWN
     if name in ("max", "min") and func._overloadname in ("other", "out"):  # noqa: SLF001 - of two tensors, not of one
         return Kind.POINTWISE
     functional = name.removeprefix("_foreach_").removesuffix("_")

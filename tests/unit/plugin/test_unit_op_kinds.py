@@ -194,3 +194,15 @@ def test_every_op_that_torch_calls_pointwise_or_a_reduction_is_taken_for_one():
 def packets():
     names = {name.partition("::")[2].split(".")[0] for name in torch._C._dispatch_get_all_op_names()}  # noqa: SLF001
     return [packet for name in sorted(names) if (packet := getattr(torch.ops.aten, name, None)) is not None]
+
+
+def test_the_grouped_matmul_of_transformers_moves_what_that_of_torch_does():
+    """8 rows for the first of 3 experts of 16 x 32, in fp32: no CUDA FLOPs, one expert read."""
+    from transformers.integrations import moe  # noqa: F401 - it brings the op
+
+    rows, weight = torch.zeros(8, 16), torch.zeros(3, 16, 32)
+    ends = torch.tensor([8, 8, 8], dtype=torch.int32)
+    (launch,) = trace(lambda: torch.ops.transformers.grouped_mm_fallback(rows, weight, ends))
+    assert launch.cuda_flops == 0
+    assert (launch.read_bytes, launch.write_bytes) == (4 * (8 * 16 + 16 * 32 + 3), 4 * 8 * 32)
+    assert op_of(torch.ops.transformers.grouped_mm_fallback.default).kind is Kind.MATRIX
