@@ -14,12 +14,13 @@ from dsocr_cost import DTYPES, IMPLEMENTATIONS, DeepseekOCRConfig, Execution, Si
 from dsocr_cost.layers import layer_name
 
 from .compare import Judgement, Verdict, judge
-from .errors import NotSupportedError, OptionError
+from .errors import MeasurementError, NotSupportedError, OptionError
 from .figures import plain_band, plain_number
 from .measure.device import device_names, fingerprint, placement
 from .measure.measurement import Subject, ToleranceAware
 from .report.failure import failure_text
 from .results import Row
+from .unmeasured import Unmeasured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from .metrics import Prediction
     from .options import Options
     from .registry import Registry
+    from .results import NotRun
     from .tolerances import Rule, Tolerances
 
     Tell: TypeAlias = Callable[[Row, Sequence[float]], object]
@@ -82,7 +84,8 @@ class Comparer:
     """Compares predictions with measurements for one test.
 
     ``families`` are the metric families that the test is marked with: where there are any, it compares no other.
-    ``device`` is where, if not where all tests of the run measure. ``tell`` gets each row of a time, with the rounds.
+    ``rows`` and ``not_run`` are where it puts what it measured, and what it could not measure. ``device`` is where, if
+    not where all tests of the run measure. ``tell`` gets each row of a time, with the rounds.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class Comparer:
         test: str,
         families: Collection[str],
         rows: list[Row],
+        not_run: list[NotRun],
         *,
         device: str | None = None,
         tell: Tell = lambda row, rounds: None,
@@ -99,6 +103,7 @@ class Comparer:
         self._test = test
         self._families = families
         self._rows = rows
+        self._not_run = not_run
         self._device = device or bench.device
         self._tell = tell
 
@@ -169,30 +174,37 @@ class Comparer:
     ) -> tuple[Row, ...]:
         """Compare several metrics as :meth:`compare` does one; the test fails after the last, with all that differ.
 
-        Metrics that come from one run, such as ``io_bytes`` and ``launches``, are measured in one run.
+        Metrics that come from one run, such as ``io_bytes`` and ``launches``, are measured in one run. One that cannot
+        be measured keeps no other from it: each metric ends as a row, or is listed as *not run* with its reason.
         """
         __tracebackhide__ = True
         measurers = [self._measurer(metric) for metric in metrics]
         name = name or _name(module if isinstance(layer, Mapping) else layer)
-        rows, failures = [], []
+        rows, failures = list[Row](), list[str]()
         try:
             subject, origin = self._subject(layer, case, module, inputs, kwargs or {})
-            execution = subject.execution or self._execution(origin)
-            for measurer in measurers:
-                prediction = self._predict(measurer, layer, case, execution, name)
+        except NotSupportedError as error:
+            pytest.skip(str(error))
+        unmeasured = Unmeasured(self._test, f"{name}, {case.name}", self._not_run)
+        for place, measurer in enumerate(measurers):
+            try:
+                prediction = self._predict(measurer, layer, case, subject.execution or self._execution(origin), name)
                 rule = self._rule(name, case, measurer, origin)
                 patient = measurer.within(rule.rtol) if isinstance(measurer, ToleranceAware) else measurer
                 measurement = patient.measure(subject, device=origin.device)
                 rows.append(self._judge(name, case, measurer, origin, prediction, measurement, rule))
-                self._rows.append(rows[-1])
-                self._tell(rows[-1], measurement.samples)
-                if rows[-1].verdict is not Verdict.PASS and not self._bench.is_advice(rows[-1]):
-                    terms = prediction.ops, measurement.calls
-                    failures.append(failure_text(rows[-1], measurer.metric.label, *terms, self._bench.width))
-        except NotSupportedError as error:
-            pytest.skip(str(error))
-        if failures:
-            pytest.fail("\n\n".join(failures), pytrace=False)
+            except (MeasurementError, NotSupportedError) as error:
+                unmeasured.note([measurer.metric.name], error)
+                continue
+            except Exception as error:  # what cannot be asked for, or a module that raises, ends the test at once
+                unmeasured.note([one.metric.name for one in measurers[place:]], error)
+                raise
+            self._rows.append(rows[-1])
+            self._tell(rows[-1], measurement.samples)
+            if rows[-1].verdict is not Verdict.PASS and not self._bench.is_advice(rows[-1]):
+                terms = prediction.ops, measurement.calls
+                failures.append(failure_text(rows[-1], measurer.metric.label, *terms, self._bench.width))
+        unmeasured.settle(failures)
         return tuple(rows)
 
     def _measurer(self, metric: str) -> Measurer:

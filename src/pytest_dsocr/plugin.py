@@ -14,7 +14,7 @@ from .compare import Verdict
 from .fixtures import dsocr
 from .markers import MARKERS, bad_marks, missing_gpu
 from .options import Options, add_options
-from .state import ROWS, RUN, USES, Run, run_of
+from .state import NOT_RUN, ROWS, RUN, USES, Run, run_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
@@ -131,6 +131,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a GPU test without its GPU."""
     item.stash.setdefault(ROWS, []).clear()  # a test that is run again starts anew
+    item.stash.setdefault(NOT_RUN, []).clear()
     reason = missing_gpu(item.iter_markers(), run_of(item.config).device)
     if reason:
         pytest.skip(reason)
@@ -144,7 +145,7 @@ def pytest_runtest_makereport(
     report = yield
     if not _compares(item):
         return report
-    rows = item.stash[ROWS]
+    rows, not_run = item.stash[ROWS], item.stash[NOT_RUN]
     if call.when == "call" and report.outcome == "passed" and not rows:
         report.outcome = "failed"
         report.longrepr = "asked for the fixture dsocr and compared nothing: a measurement of nothing is never a pass"
@@ -162,8 +163,15 @@ def pytest_runtest_makereport(
             report.longrepr = (str(item.path), item.location[1] or 0, f"Skipped: inconclusive: {advice[0].reason}")
     expected = [] if run.announced else [other.nodeid for other in item.session.items if _compares(other)]
     run.announced = True
-    if rows or expected:
-        attach(report, rows=rows, expected=expected, deselected=run.deselected, compared=bool(advice))
+    if rows or not_run or expected:
+        attach(
+            report,
+            rows=rows,
+            not_run=not_run,
+            expected=expected,
+            deselected=run.deselected,
+            compared=bool(advice),
+        )
     return report
 
 

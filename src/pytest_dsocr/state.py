@@ -14,7 +14,7 @@ from dsocr_cost import DsocrError
 
 from .collector import Collector
 from .markers import NO_GPU, NO_TIME
-from .results import Row
+from .results import NotRun, Row
 
 if TYPE_CHECKING:
     from .comparer import Bench
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .results import Results
     from .tolerances import Tolerances
 
-__all__ = ["ROWS", "RUN", "USES", "Run", "run_of"]
+__all__ = ["NOT_RUN", "ROWS", "RUN", "USES", "Run", "run_of"]
 
 STOPPED = "the run ended before it"
 NARROWING = ("keyword", "markexpr", "lf", "deselect", "ignore", "ignore_glob")
@@ -185,6 +185,7 @@ class Run:
 
 RUN = pytest.StashKey[Run]()
 ROWS = pytest.StashKey[list[Row]]()
+NOT_RUN = pytest.StashKey[list[NotRun]]()
 USES = pytest.StashKey[bool]()
 
 

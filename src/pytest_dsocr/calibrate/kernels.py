@@ -80,8 +80,8 @@ def time_kernels(
 ) -> TimedRun:
     """Run a module ``runs`` times and hold its kernels against the predicted ops, one for one.
 
-    A short one runs more often. ``evict`` empties the caches before each run, ``wait`` returns when the device is idle. A run without marks follows
-    each run with them.
+    A short one runs more often. ``evict`` empties the caches before each run, ``wait`` returns when the device is idle.
+    A run without marks follows each run with them.
 
     Raises:
         MeasurementError: the module launched other kernels than predicted.
