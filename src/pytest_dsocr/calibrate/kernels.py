@@ -11,7 +11,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..errors import MeasurementError
-from ..measure.launch import is_launch, tensors_in
+from ..measure.launch import Ran, is_launch
+from ..measure.op_kinds import op_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,7 +65,7 @@ class _Timing(TorchDispatchMode):
         start = self._stopwatch.mark()
         out = func(*args, **kwargs)
         end = self._stopwatch.mark()
-        if is_launch(func, [*tensors_in((args, tuple(kwargs.values())))], [*tensors_in((out,))]):
+        if is_launch(Ran.of(op_of(func), args, kwargs, out)):
             self.marks.append((func.name(), start, end))
         return out
 
