@@ -28,6 +28,7 @@ from .stopwatch import CudaStopwatch, WallStopwatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from dsocr_cost import DeepseekOCRConfig, Execution
     from dsocr_cost.efficiency import Machine
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["calibrate"]
 
 _RUNS = 5
+_LOCK_TIMEOUT_S = 60.0
 
 
 def calibrate(
@@ -53,6 +55,7 @@ def calibrate(
     runs: int = _RUNS,
     points: Sequence[Point] | None = None,
     stopwatch: Stopwatch | None = None,
+    lock_folder: Path | None = None,
 ) -> Calibration:
     """Measure a machine's figures and the kernels of this model on it, and fit what a prediction needs.
 
@@ -65,7 +68,7 @@ def calibrate(
     """
     began, before = time.perf_counter(), usage()
     stopwatch = stopwatch or (CudaStopwatch(device) if device.startswith("cuda") else WallStopwatch())
-    with one_at_a_time(lock_key(device), timeout_s=0):
+    with one_at_a_time(lock_key(device), timeout_s=_LOCK_TIMEOUT_S, folder=lock_folder):
         machine, climbed = _machine(device, stopwatch)
         tell(f"{machine.name}: {_figures(machine)}")
         timed = list(_timed(device, config, execution, reference, stopwatch, runs, points, tell))

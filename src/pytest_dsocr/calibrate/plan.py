@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dsocr_cost import Mode
-from dsocr_cost.layers import DeepseekV2RMSNorm, LayerNorm2d, LlamaRotaryEmbedding, MoEGate
+from dsocr_cost.layers import CLIPVisionEmbeddings, DeepseekV2RMSNorm, LayerNorm2d, LlamaRotaryEmbedding, MoEGate
 from dsocr_cost.model import Decoder, Vision
 
 from ..case import Case
@@ -57,6 +57,10 @@ def calibration_points(config: DeepseekOCRConfig) -> Iterator[Point]:
     for layer in (DeepseekV2RMSNorm, MoEGate, LlamaRotaryEmbedding):
         # so little work that most of their time is the host's
         yield Point(layer.from_config(few.decoder), Case(f"one position of {layer.__name__}", batch=1, q_len=1))
+    # positions are looked up, not resized, where there are as many as it was trained on
+    trained = few.clip.image_size // few.clip.patch_size
+    case = Case(f"three of {trained} x {trained} features", batch=3, height=trained, width=trained)
+    yield Point(CLIPVisionEmbeddings(few.clip, patches="sam"), case)
     for side in _MAPS:
         case = Case(f"map of {side} x {side}", batch=1, height=side, width=side)
         yield Point(LayerNorm2d.from_config(few.sam), case)
