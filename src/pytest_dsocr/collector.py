@@ -20,13 +20,24 @@ CRASHED = "???"
 
 
 def attach(
-    report: pytest.TestReport, *, rows: Iterable[Row], expected: Iterable[str] = (), deselected: bool = False
+    report: pytest.TestReport,
+    *,
+    rows: Iterable[Row],
+    expected: Iterable[str] = (),
+    deselected: bool = False,
+    compared: bool = False,
 ) -> None:
     """Put on a report what travels with it between processes.
 
-    The rows of its test; and once a process, the tests that it means to run and whether it left others out.
+    The rows of its test, and whether it ``compared`` all that it had to although it is skipped; and once a process, the
+    tests that it means to run and whether it left others out.
     """
-    content = {"rows": [row.to_dict() for row in rows], "expected": list(expected), "deselected": deselected}
+    content = {
+        "rows": [row.to_dict() for row in rows],
+        "expected": list(expected),
+        "deselected": deselected,
+        "compared": compared,
+    }
     # only built-in types cross between processes: a subclass of str, as torch has for its version, kills the worker
     setattr(report, _ATTRIBUTE, json.loads(json.dumps(content)))
 
@@ -58,13 +69,14 @@ class Collector:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take in a report, of this process or of a worker; a test that is run again replaces its rows."""
         self.heard = True
-        self.expect(getattr(report, _ATTRIBUTE, {}).get("expected", ()))
-        self.deselected |= getattr(report, _ATTRIBUTE, {}).get("deselected", False)
+        attached = getattr(report, _ATTRIBUTE, {})
+        self.expect(attached.get("expected", ()))
+        self.deselected |= attached.get("deselected", False)
         if rows := attached_rows(report):
             self._rows[report.nodeid] = rows
         if report.outcome != "passed":
             self._reasons.setdefault(report.nodeid, _reason(report))
-        if report.outcome == "skipped" and not hasattr(report, "wasxfail"):
+        if report.outcome == "skipped" and not hasattr(report, "wasxfail") and not attached.get("compared"):
             self._skipped.add(report.nodeid)
         if report.when == CRASHED:
             self.expect([report.nodeid])

@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
 from dsocr_cost import DTYPES, IMPLEMENTATIONS, DeepseekOCRConfig, Execution, SizeError
 from dsocr_cost.layers import layer_name
 
-from .compare import Verdict, judge
+from .compare import Judgement, Verdict, judge
 from .errors import MeasurementError, NotSupportedError, OptionError
 from .measure.device import device_names, fingerprint, placement
-from .measure.measurement import Subject
+from .measure.measurement import Subject, ToleranceAware
 from .report.failure import failure_text
 from .results import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from .case import Case
     from .measure.measurement import Measurement, Measurer
     from .metrics import Prediction
     from .options import Options
     from .registry import Registry
-    from .tolerances import Tolerances
+    from .tolerances import Rule, Tolerances
+
+    Tell: TypeAlias = Callable[[Row, Sequence[float]], object]
 
 __all__ = ["Bench", "Comparer", "Origin"]
 
@@ -74,13 +77,25 @@ class Comparer:
     """Compares predictions with measurements for one test.
 
     ``families`` are the metric families that the test is marked with: where there are any, it compares no other.
+    ``device`` is where, if not where all tests of the run measure. ``tell`` gets each row of a time, with the rounds.
     """
 
-    def __init__(self, bench: Bench, test: str, families: Collection[str], rows: list[Row]) -> None:
+    def __init__(
+        self,
+        bench: Bench,
+        test: str,
+        families: Collection[str],
+        rows: list[Row],
+        *,
+        device: str | None = None,
+        tell: Tell = lambda row, rounds: None,
+    ) -> None:
         self._bench = bench
         self._test = test
         self._families = families
         self._rows = rows
+        self._device = device or bench.device
+        self._tell = tell
 
     @property
     def config(self) -> DeepseekOCRConfig:
@@ -90,7 +105,7 @@ class Comparer:
     @property
     def device(self) -> str:
         """Where this run measures, as torch names it: build your modules there."""
-        return self._bench.device
+        return self._device
 
     @property
     def dtype(self) -> str:
@@ -160,10 +175,13 @@ class Comparer:
             execution = subject.execution or self._execution(origin)
             for measurer in measurers:
                 prediction = self._predict(measurer, layer, case, execution, name)
-                measurement = measurer.measure(subject, device=origin.device)
-                rows.append(self._judge(name, case, measurer, origin, prediction, measurement))
+                rule = self._rule(name, case, measurer, origin)
+                patient = measurer.within(rule.rtol) if isinstance(measurer, ToleranceAware) else measurer
+                measurement = patient.measure(subject, device=origin.device)
+                rows.append(self._judge(name, case, measurer, origin, prediction, measurement, rule))
                 self._rows.append(rows[-1])
-                if rows[-1].verdict is not Verdict.PASS:
+                self._tell(rows[-1], measurement.samples)
+                if rows[-1].verdict is not Verdict.PASS and not self._is_advice(measurer, rows[-1]):
                     terms = prediction.ops, measurement.calls
                     failures.append(failure_text(rows[-1], measurer.metric.label, *terms, self._bench.width))
         except NotSupportedError as error:
@@ -220,6 +238,16 @@ class Comparer:
             msg = f"{name} cannot be priced at {case!r}: {error}"
             raise SizeError(msg) from error
 
+    def _rule(self, layer: str, case: Case, measurer: Measurer, origin: Origin) -> Rule:
+        devices = device_names(self._bench.fingerprint(origin.device))
+        metric = measurer.metric.name
+        return self._bench.tolerances.rule_for(layer=layer, case=case.name, devices=devices, metric=metric)
+
+    def _is_advice(self, measurer: Measurer, row: Row) -> bool:
+        """Whether a row says nothing for or against, where that makes no test fail."""
+        asked = self._bench.options.advisory and measurer.metric.family == "latency"
+        return bool(asked) and row.verdict is Verdict.INCONCLUSIVE
+
     def _judge(
         self,
         layer: str,
@@ -228,12 +256,22 @@ class Comparer:
         origin: Origin,
         prediction: Prediction,
         measurement: Measurement,
+        rule: Rule,
     ) -> Row:
-        device, metric = self._bench.fingerprint(origin.device), measurer.metric.name
-        rule = self._bench.tolerances.rule_for(layer=layer, case=case.name, devices=device_names(device), metric=metric)
+        metric, advisory = measurer.metric, self._bench.options.advisory
         predicted = _number("predicted", prediction.value)
         measured = _number("measured", measurement.value)
-        judgement = judge(predicted, measured, rule.rtol, spread=measurement.spread)
+        judgement = judge(
+            predicted,
+            measured,
+            rule.rtol,
+            spread=measurement.spread,
+            one_sided=metric.one_sided,
+            floor=prediction.floor,
+            doubt=measurement.doubt,
+        )
+        if advisory and metric.family == "latency" and judgement.verdict is Verdict.FAIL:
+            judgement = Judgement(Verdict.INCONCLUSIVE, f"{advisory}: {judgement.reason}")
         problem = measurement.problem or ("a size is 0: nothing was measured" if 0 in case.sizes.values() else "")
         return Row(
             model=origin.model,
@@ -242,8 +280,8 @@ class Comparer:
             dtype=origin.dtype,
             layer=layer,
             case=case.name,
-            metric=metric,
-            device=device,
+            metric=metric.name,
+            device=self._bench.fingerprint(origin.device),
             sizes=case.sizes,
             predicted=predicted,
             measured=measured,
@@ -257,6 +295,9 @@ class Comparer:
             reason=problem or judgement.reason,
             test=self._test,
             details={detail: _number(detail, value) for detail, value in measurement.details.items()},
+            band=_band(prediction.band),
+            source=prediction.source,
+            notes=measurement.notes,
         )
 
 
@@ -276,6 +317,16 @@ def _number(name: str, value: Any) -> Any:
         msg = f"{name}: got {value!r}, allowed is one number"
         raise MeasurementError(msg)
     return number
+
+
+def _band(band: tuple[float, float] | None) -> tuple[float, float] | None:
+    if band is None:
+        return None
+    low, high = (_number("band", end) for end in band)
+    if not 0 <= low <= high < math.inf:
+        msg = f"band: got {band!r}, allowed are two finite numbers of at least 0, the lower one first"
+        raise MeasurementError(msg)
+    return low, high
 
 
 def _name(layer: Any) -> str:

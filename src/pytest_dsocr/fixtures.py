@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,9 +22,12 @@ def dsocr(request: pytest.FixtureRequest) -> Comparer:
 
     A test that asks for it and compares nothing fails: a measurement of nothing is never a pass.
     """
+    from .benchmark import tell_benchmark
     from .comparer import Comparer
 
     request.node.stash[USES] = True
     rows = request.node.stash.setdefault(ROWS, [])
     families = [mark.name for mark in request.node.iter_markers() if mark.name in FAMILIES]
-    return Comparer(run_of(request.config).bench, request.node.nodeid, families, rows)
+    run = run_of(request.config)
+    tell = partial(tell_benchmark, request)
+    return Comparer(run.bench, request.node.nodeid, families, rows, device=run.device_for_test(), tell=tell)

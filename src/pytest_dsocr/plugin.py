@@ -80,15 +80,19 @@ def pytest_dsocr_flop_formulas() -> Mapping[str, Callable[..., int]]:
     return FORMULAS
 
 
-def pytest_dsocr_measurers(flop_formulas: Mapping[str, Callable[..., int]]) -> Iterable[Measurer]:
-    """Bring FLOPs, traffic, parameters and memory."""
+def pytest_dsocr_measurers(
+    flop_formulas: Mapping[str, Callable[..., int]], config: pytest.Config
+) -> Iterable[Measurer]:
+    """Bring FLOPs, traffic, parameters, memory and time."""
     from .measure.flops import FlopMeasurer
+    from .measure.latency import LatencyMeasurer
     from .measure.params import ParameterMeasurer
     from .measure.traced import TRACED, TraceMeasurer, Tracer
+    from .metrics import LATENCY
 
-    tracer = Tracer()
+    tracer, latency = Tracer(), LatencyMeasurer(LATENCY.predict, run_of(config).options.timing)
     counted = (ParameterMeasurer(name) for name in ("params", "weight_bytes"))
-    return FlopMeasurer(flop_formulas), *counted, *(TraceMeasurer(name, tracer) for name in TRACED)
+    return FlopMeasurer(flop_formulas), *counted, *(TraceMeasurer(name, tracer) for name in TRACED), latency
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -142,15 +146,21 @@ def pytest_runtest_makereport(
     if call.when == "call" and report.outcome == "passed" and not rows:
         report.outcome = "failed"
         report.longrepr = "asked for the fixture dsocr and compared nothing: a measurement of nothing is never a pass"
-    caught = [row for row in rows if row.verdict is not Verdict.PASS]
-    if call.when == "call" and report.outcome == "passed" and caught and not hasattr(report, "wasxfail"):
-        report.outcome = "failed"
-        report.longrepr = f"caught a comparison that came to {caught[0].verdict}: {caught[0].reason}"
     run = run_of(item.config)
+    caught = [row for row in rows if row.verdict is not Verdict.PASS]
+    advice = [row for row in caught if run.is_advice(row)]
+    if call.when == "call" and report.outcome == "passed" and caught and not hasattr(report, "wasxfail"):
+        if len(caught) > len(advice):
+            report.outcome = "failed"
+            worst = next(row for row in caught if row not in advice)
+            report.longrepr = f"caught a comparison that came to {worst.verdict}: {worst.reason}"
+        else:
+            report.outcome = "skipped"
+            report.longrepr = (str(item.path), item.location[1] or 0, f"Skipped: inconclusive: {advice[0].reason}")
     expected = [] if run.announced else [other.nodeid for other in item.session.items if _compares(other)]
     run.announced = True
     if rows or expected:
-        attach(report, rows=rows, expected=expected, deselected=run.deselected)
+        attach(report, rows=rows, expected=expected, deselected=run.deselected, compared=bool(advice))
     return report
 
 

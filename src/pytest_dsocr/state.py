@@ -13,6 +13,7 @@ import pytest
 from dsocr_cost import DsocrError
 
 from .collector import Collector
+from .compare import Verdict
 from .markers import NO_GPU
 from .results import Row
 
@@ -53,7 +54,7 @@ class Run:
         """What the hooks of all plugins add up to."""
         from .registry import Registry
 
-        return Registry.from_hooks(self._config.hook, self.options)
+        return Registry.from_hooks(self._config, self.options)
 
     @cached_property
     def tolerances(self) -> Tolerances:
@@ -66,6 +67,19 @@ class Run:
         from .measure.device import resolve_device
 
         return resolve_device(self.options.device)
+
+    def is_advice(self, row: Row) -> bool:
+        """Whether a row is an inconclusive time in a run where times make no test fail."""
+        inconclusive = row.verdict is Verdict.INCONCLUSIVE
+        return inconclusive and bool(self.options.advisory) and self.families.get(row.metric) == "latency"
+
+    def device_for_test(self) -> str:
+        """Find where the next test measures: under xdist and with several cards for ``cuda``, on one that is free."""
+        if self.options.device != "cuda" or not self.on_worker:
+            return self.device
+        from .measure.device import free_card
+
+        return free_card(int(self._config.workerinput["workerid"].removeprefix("gw")))  # type: ignore[attr-defined]
 
     @cached_property
     def bench(self) -> Bench:
@@ -93,7 +107,7 @@ class Run:
             # by the hooks that are there now; the first comparison asks again, when all conftest files are read
             from .registry import Registry
 
-            Registry.from_hooks(self._config.hook, asked).tolerances(asked)
+            Registry.from_hooks(self._config, asked).tolerances(asked)
         if asked.config:
             from dsocr_cost import DeepseekOCRConfig
 

@@ -65,6 +65,10 @@ BAD_OPTIONS = {
     "device": ("gpu", ["'gpu'", "meta, cpu, cuda"]),
     "dtype": ("int8", ["'int8'", "bfloat16, float16, float32"]),
     "attention": ("paged", ["'paged'", "eager, sdpa, flash"]),
+    "repeats": ("0", ["'0'", "whole numbers from 1"]),
+    "cache": ("hot", ["'hot'", "cold, warm"]),
+    "launch": ("fast", ["'fast'", "graph, eager"]),
+    "latency": ("maybe", ["'maybe'", "gate, advisory"]),
     "reference": ("vendor", ["'vendor'", "transformers"]),
     "require": ("everything", ["'everything'", "all, gpu, flops", "tensor_flops", "vision.Attention"]),
 }

@@ -70,7 +70,7 @@ def time_kernels(
     subject: Subject,
     ops: Sequence[Op],
     stopwatch: Stopwatch,
-    evict: Callable[[], None],
+    evict: Callable[[], object],
     *,
     runs: int,
     wait: Callable[[], None],

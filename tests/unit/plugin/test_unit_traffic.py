@@ -113,7 +113,7 @@ def compare_all(subject, module, rows):
     tracer = Tracer()
     measurers = (FlopMeasurer(FORMULAS), *(TraceMeasurer(name, tracer) for name in TRAFFIC))
     defaults = {metric.name: 0.0 for metric in METRICS}
-    options = type("Options", (), {"dtype": "bfloat16", "attention": "sdpa"})
+    options = type("Options", (), {"dtype": "bfloat16", "attention": "sdpa", "advisory": ""})
     registry = Registry({}, {one.metric.name: one for one in measurers}, {})
     bench = Bench(options, registry, Tolerances.builtin(defaults), "meta", width=160)
 
