@@ -123,8 +123,7 @@ class FlashAttention:
 
     def seconds(self, op: Op, machine: Machine, item_bytes: int) -> Any:
         """Time one launch."""
-        if op.scores is None:
-            raise AssertionError(f"{op.name}: no scores")
+        assert op.scores is not None
         single = np.asarray(op.scores.m) == 1
         if single.all():
             return self.decode.seconds(op, machine, item_bytes)

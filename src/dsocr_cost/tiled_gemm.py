@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .efficiency import item_bytes_of
-from .op import MATRIX_WORK
 
 if TYPE_CHECKING:
     from .efficiency import Machine
@@ -66,8 +65,7 @@ class TiledGemm:
 
     def of_op(self, op: Op, machine: Machine, item_bytes: int, *, cold_weights: bool) -> Any:
         """Time one launch; with ``cold_weights`` false, of a benchmark that repeats it with the same few weights."""
-        if op.matmul is None or op.kind not in MATRIX_WORK:
-            raise AssertionError(f"{op.name}: no matmul")
+        assert op.matmul is not None
         item = item_bytes_of(op, item_bytes)
         batch, m, n, k = (np.asarray(size, dtype=np.float64)[..., None] for size in op.matmul)
         choices = _ALL
