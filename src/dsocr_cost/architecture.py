@@ -1,4 +1,4 @@
-"""What a card makes of its figures where nobody calibrated it: the efficiencies of its architecture, from others' tables."""
+"""What a card makes of its figures where nobody calibrated it: what its architecture does in tables of others."""
 
 from __future__ import annotations
 
@@ -76,10 +76,10 @@ class Architecture:
         A call of a framework has more than one launch and writes keys and values to its cache; one kernel begins and
         moves bytes as a matmul does.
         """
-        one = {"fixed_s": self.gemm.fixed_s, "bandwidth": self.gemm.bandwidth}
-        decode = replace(self.decode, fixed_s=self.gemm.fixed_s, split_s=self.gemm.split_s, most_splits=_MOST_SPLITS)
-        worst = max(self.errors[name] for name in ("causal", "full", "decode"))
-        return FlashAttention(replace(self.causal, **one), replace(self.full, **one), decode, worst)
+        fixed_s, bandwidth = self.gemm.fixed_s, self.gemm.bandwidth
+        causal, full = (replace(one, fixed_s=fixed_s, bandwidth=bandwidth) for one in (self.causal, self.full))
+        decode = replace(self.decode, fixed_s=fixed_s, split_s=self.gemm.split_s, most_splits=_MOST_SPLITS)
+        return FlashAttention(causal, full, decode, max(self.errors.values()))
 
     def _least_error(self, device: Device) -> float:
         if device.compute_capability in self.farther:
@@ -193,4 +193,4 @@ def _capabilities(listed: Any) -> tuple[tuple[int, int], ...]:
 
 
 def _calibrate(device: Device) -> str:
-    return _CALIBRATE.format(device="cuda:0" if device.compute_capability else "cpu")
+    return _CALIBRATE.format(device="cpu" if device.name == "CPU" else "cuda:0")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["FlashAttention", "ScoreTiles", "SharedKeys"]
 
 _CAUSAL = "llama."  # vision sees everything
-_SPLITS = 2.0 ** np.arange(8)
+_SPLITS = (1, 2, 4, 8, 16, 32, 64, 128)
 _KEYS = 64  # that a block takes at a time
 
 
@@ -98,7 +98,7 @@ class SharedKeys:
         cached = 2 * item_bytes * heads * keys * head_dim
         share = 1.0 if cold else missed(cached, self.kept * machine.cache_bytes)
         memory = (cached * share + bias_bytes) / (machine.bandwidth_bytes_per_s * self.bandwidth)
-        splits = _SPLITS[_SPLITS <= self.most_splits]
+        splits = np.array([count for count in _SPLITS if count <= self.most_splits])
         heads, keys, head_dim, memory = (np.asarray(one)[..., None] for one in (heads, keys, head_dim, memory))
         waves = np.ceil(heads * splits / machine.sms)
         block_keys = np.ceil(keys / splits / _KEYS) * _KEYS

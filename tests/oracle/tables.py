@@ -1,4 +1,4 @@
-"""Kernels that others timed: the tables of aiconfigurator-core as ops of this model, and which of them a fit may see."""
+"""Kernels that others timed: the tables of aiconfigurator-core as ops of this model, and what of them a fit sees."""
 
 import importlib.util
 from dataclasses import replace

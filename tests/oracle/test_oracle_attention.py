@@ -10,7 +10,7 @@ pytestmark = pytest.mark.oracle
 MOST = 12
 SETS = ("other sites", "other sizes", "both")
 TABLES = [
-    *((system, name) for system in ("H200", "RTX PRO 6000 Server", "B200") for name in judge.ATTENTION),
+    *((system, name) for system in ("H200", "RTX PRO 6000 Server", "B200", "L40S") for name in judge.ATTENTION),
     *(("A100 80GB", name) for name in ("prefill", "decode")),
 ]
 REACHED = {

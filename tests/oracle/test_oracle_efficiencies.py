@@ -12,9 +12,7 @@ pytestmark = pytest.mark.oracle
 
 ARCHITECTURES = {one.fitted_on: one for one in known_architectures()}
 FORM = {"prefill": "causal", "encoder": "full", "decode": "decode"}
-ATTENTION = [
-    (system, name) for system in ARCHITECTURES for name in FORM if (system, name) != ("A100 80GB", "encoder")
-]
+ATTENTION = [(system, name) for system in ARCHITECTURES for name in FORM if (system, name) != ("A100 80GB", "encoder")]
 """There is no table of an encoder on an A100."""
 
 ROUNDING = 0.5  # per cent: a fit to other rows, and parameters of three digits

@@ -15,6 +15,7 @@ from pytest_dsocr.calibrate.sites import sites
 pytestmark = pytest.mark.oracle
 
 CARDS = ("H200", "RTX PRO 6000 Server", "B200", "A100 80GB")
+ALL_CARDS = (*CARDS, "L40S")
 SETS = ("other sites", "other sizes", "both")
 FITTED_MOST, SITES_MOST = 10, 6
 REACHED = {("L40S", among): most for among, most in zip(SETS, (12, 12.5, 12), strict=True)}
@@ -34,11 +35,17 @@ def judged(system):
 
 
 @pytest.mark.parametrize("among", SETS)
-@pytest.mark.parametrize("system", CARDS)
+@pytest.mark.parametrize("system", ALL_CARDS)
 def test_eight_parameters_predict_what_they_were_not_fitted_to(system, among, told):
     """Of 483 (n, k) and 74 m, three of ten are held out."""
     if among == SETS[0]:
         told(judged(system).lines(f"{system}: matmuls"))
+    assert judged(system)["fitted", among].mean <= REACHED.get((system, among), FITTED_MOST)
+
+
+@pytest.mark.parametrize(("system", "among"), REACHED)
+@pytest.mark.xfail(strict=True, reason="an open target: docs/decisions/0008-kernel-time.md")
+def test_these_come_within_10_per_cent_too(system, among):
     assert judged(system)["fitted", among].mean <= FITTED_MOST
 
 
@@ -48,13 +55,6 @@ def test_they_do_better_than_a_roofline_and_than_one_constant(system, among):
     errors = judged(system)
     assert errors["fitted", among].mean < 0.4 * errors["one constant", among].mean
     assert errors["one constant", among].mean < errors["roofline", among].mean
-
-
-@pytest.mark.parametrize("among", SETS)
-def test_an_ada_card_is_an_open_target(among, told):
-    if among == SETS[0]:
-        told(judged("L40S").lines("L40S: matmuls"))
-    assert FITTED_MOST < judged("L40S")["fitted", among].mean <= REACHED["L40S", among]
 
 
 class Repeated:
@@ -72,8 +72,7 @@ def one_by_one(table, rows):
     """Make kernels of rows, as a calibration times them: an op and its seconds."""
     for row in rows:
         op = tables.picked(table.op, row)
-        batch, *sizes = map(int, op.matmul)
-        yield Kernel(judge.matmul_of(*sizes), (float(table.seconds[row]),))
+        yield Kernel(judge.matmul_of(*map(int, op.matmul[1:])), (float(table.seconds[row]),))
 
 
 @cache
@@ -100,7 +99,10 @@ def judged_at_sites(system):
             op = judge.matmul_of(sizes, int(columns[0]), int(summed[0]))
             assert site_key(op) in measured
             predicted[at] = with_sites.time(op, judge.ITEM_BYTES).seconds
-        judgement.add("roofline", "at sites", judge.roofline(system, rest.op), rest.seconds)
+        at_best = judge.roofline(system, rest.op)
+        constant = np.median(judge.roofline(system, few.op) / few.seconds)
+        judgement.add("roofline", "at sites", at_best, rest.seconds)
+        judgement.add("one constant", "at sites", at_best / constant, rest.seconds)
         judgement.add("fitted", "at sites", alone, rest.seconds)
         judgement.add("fitted + site table", "at sites", predicted, rest.seconds)
     return judgement

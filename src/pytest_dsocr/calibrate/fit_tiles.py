@@ -38,7 +38,7 @@ class _Range(NamedTuple):
 _GEMM = {
     "fixed_s": _Range(2.5e-6, 0.2e-6, 10e-6),
     "compute": _Range(0.88, 0.3, 1.0),
-    "bandwidth": _Range(0.85, 0.3, 1.05),
+    "bandwidth": _Range(0.85, 0.3, 1.0),
     "load_bytes_per_s": _Range(60e9, 8e9, 1000e9),
     "kept_weights": _Range(0.05, 5e-4, 3),
     "kept_inputs": _Range(0.3, 5e-4, 3),
@@ -49,14 +49,14 @@ _SCORE_TILES = {
     "fixed_s": _Range(7e-6, 0.5e-6, 20e-6),
     "rest_s": _Range(0.3e-6, 0, 10e-6),
     "start_s": _Range(2e-6, 0, 40e-6),
-    "bandwidth": _Range(0.85, 0.2, 1.1),
+    "bandwidth": _Range(0.85, 0.2, 1.0),
     "sharpness": _Range(4, 1, 10),
     "kept": _Range(0.3, 5e-4, 3),
     "uneven": _Range(0.5, 0, 1),
 }
 _SHARED_KEYS = {
     "fixed_s": _Range(7e-6, 0.5e-6, 20e-6),
-    "bandwidth": _Range(0.85, 0.3, 1.05),
+    "bandwidth": _Range(0.85, 0.3, 1.0),
     "load_bytes_per_s": _Range(30e9, 5e9, 400e9),
     "block_s": _Range(1e-6, 0, 8e-6),
     "sharpness": _Range(4, 1.2, 10),
@@ -81,6 +81,7 @@ def fit_gemm(
     def predicted(model: TiledGemm) -> Any:
         return model.of_op(op, machine, item_bytes, cold_weights=cold_weights)
 
+    model: TiledGemm
     model, error = _search(lambda **found: TiledGemm(**found, **fixed), predicted, ranges, seconds)
     return replace(model, error=error)
 
@@ -136,8 +137,9 @@ def together(ops: Sequence[Op]) -> Op:
             column.append(np.atleast_1d(one))
     joined = [np.concatenate(column) for column in columns]
     sizes = Matmul(*joined[len(names) :])
-    both = {"matmul": sizes} if ops[0].matmul is not None else {"scores": sizes}
-    return replace(ops[0], **dict(zip(names, joined, strict=False)), **both)
+    both: dict[str, Any] = {"matmul": sizes} if ops[0].matmul is not None else {"scores": sizes}
+    both.update(zip(names, joined, strict=False))
+    return replace(ops[0], **both)
 
 
 def _sizes(op: Op) -> Matmul:
@@ -170,7 +172,7 @@ def _search(
         loss="soft_l1",
         f_scale=_LINEAR_UP_TO,
         x_scale=start,
-        diff_step=_STEP,
+        diff_step=[_STEP] * len(start),
         max_nfev=_MOST_LOOKS,
     )
     return model(best.x), float(np.quantile(np.abs(np.expm1(off(best.x))), _SHARE))

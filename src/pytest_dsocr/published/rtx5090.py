@@ -1,4 +1,4 @@
-"""The page's part on the kernels that were timed on an RTX 5090: each as measured, and as its architecture predicts it."""
+"""The page's part on kernels that were timed on an RTX 5090: each as measured, and as its architecture predicts."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def test_a_last_wave_that_is_not_full_takes_as_long_as_a_full_one():
 
 
 def test_a_bias_adds_its_bytes():
-    """2 * 128 * 128 numbers of 2 bytes at half of 1e9 a second, of which the table of queries and keys knows nothing."""
+    """2 * 128 * 128 numbers of 2 bytes at half of 1e9 a second, beside 128 KiB of queries and keys."""
     tiles, bias = replace(TILES, bandwidth=0.5, sharpness=200.0), Tensor(2 * 128 * 128, 2)
     without, with_it = (seconds(tiles, attention(2, 128, 128, bias=one), causal=False) for one in (NOTHING, bias))
     memory, compute = without - 1 * US, (2 * TILE_US + 0.5) * US

@@ -1,0 +1,68 @@
+"""Ten kernels that were timed on an RTX 5090, against its datasheet and what its architecture makes of that."""
+
+import re
+
+import pytest
+
+from dsocr_cost.architecture import architecture_of
+from dsocr_cost.device import find_device
+from dsocr_cost.kernels import linear
+from pytest_dsocr.published.grids import table_rows
+from pytest_dsocr.published.rtx5090 import DEVICE, KERNELS, kernels_section, timed_kernels
+
+TIMED = timed_kernels()
+
+
+def test_each_row_has_its_op():
+    assert [row["kernel"] for row in table_rows("rtx5090_kernels")] == list(KERNELS)
+    assert len(TIMED) == 10
+
+
+def test_no_parameter_was_fitted_on_this_card():
+    """They are those of the tables of another card: `make oracle` holds them against these."""
+    assert architecture_of(find_device(DEVICE)).fitted_on == "RTX PRO 6000 Server"
+
+
+@pytest.mark.parametrize("kernel", TIMED, ids=lambda kernel: kernel.name)
+def test_a_kernel_takes_what_is_predicted_within_30_per_cent(kernel):
+    assert kernel.predicted_s == pytest.approx(kernel.measured_s, rel=0.3)
+
+
+def test_on_the_whole_they_are_much_nearer_than_a_roofline():
+    predicted, roofline = (
+        sum(abs(seconds / kernel.measured_s - 1) for kernel, seconds in pairs) / len(TIMED)
+        for pairs in (
+            [(kernel, kernel.predicted_s) for kernel in TIMED],
+            [(kernel, kernel.roofline_s) for kernel in TIMED],
+        )
+    )
+    assert predicted < 0.12
+    assert roofline > 0.4
+
+
+@pytest.mark.parametrize(
+    ("name", "flops"),
+    [
+        ("sam_lin1_gemm", 45_298_483_200),  # 2 * 9600 * 3072 * 768
+        ("lm_head_gemm_prefill", 302_165_196_800),  # 2 * 913 * 129280 * 1280
+    ],
+)
+def test_an_op_does_the_work_that_was_published(name, flops):
+    assert KERNELS[name].tensor_flops == flops
+
+
+@pytest.mark.parametrize(
+    ("name", "nbytes"),
+    [
+        ("lm_head_gemv_decode", 330_956_800),  # 2 * 129280 * 1280, without the vectors
+        ("logits_to_fp32_copy", 708_195_840),  # (2 + 4) * 913 * 129280
+    ],
+)
+def test_an_op_moves_the_bytes_that_were_published(name, nbytes):
+    vectors = linear("x", 2, 1, 1280, 129280).io_bytes - 330_956_800 if name == "lm_head_gemv_decode" else 0
+    assert KERNELS[name].io_bytes == nbytes + vectors
+
+
+def test_the_page_has_every_kernel_and_its_error():
+    rows = re.findall(r"^\| `(\w+)` .*?\| +([+-]\d+%) \| +[\d.]+ \| +[+-]\d+% \|$", kernels_section(), re.MULTILINE)
+    assert rows == [(kernel.name, f"{kernel.error:+.0%}") for kernel in TIMED]
