@@ -48,3 +48,18 @@ def test_nine_of_ten_matmuls_stay_under_the_error_that_it_tells(system):
     table, machine, gemm = tables.gemm(system), tables.machine(system), ARCHITECTURES[system].gemm
     predicted = gemm.of_op(table.op, machine, judge.ITEM_BYTES, cold_weights=False)
     assert np.mean(np.abs(predicted / table.seconds - 1) <= gemm.error) == pytest.approx(0.9, abs=0.02)
+
+
+def test_another_card_of_an_architecture_stays_under_its_wider_error():
+    """What was fitted on an H200 predicts an H100, whose table no fit has seen."""
+    table, machine, hopper = tables.gemm("H100 SXM"), tables.machine("H100 SXM"), ARCHITECTURES["H200"]
+    predicted = hopper.gemm.of_op(table.op, machine, judge.ITEM_BYTES, cold_weights=False)
+    assert off(predicted, table.seconds) <= 10
+    assert np.mean(np.abs(predicted / table.seconds - 1) <= hopper.other_cards_error) >= 0.9
+
+
+def test_the_nearest_architecture_stays_under_the_widest_error():
+    """What was fitted on an RTX PRO 6000 predicts an L40S: as far away as the cards for which it has to stand in."""
+    table, machine, near = tables.gemm("L40S"), tables.machine("L40S"), ARCHITECTURES["RTX PRO 6000 Server"]
+    predicted = near.gemm.of_op(table.op, machine, judge.ITEM_BYTES, cold_weights=False)
+    assert np.mean(np.abs(predicted / table.seconds - 1) <= near.farther_error) >= 0.9

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dsocr_cost import DeepseekOCRConfig, DeviceError, Execution, Grid, MODES, Workload
+from dsocr_cost import MODES, DeepseekOCRConfig, Execution, Grid, Workload
 from dsocr_cost.architecture import architecture_of, known_architectures, profile_of
 from dsocr_cost.device import find_device, known_devices
 from dsocr_cost.efficiency import CLASSES
+from dsocr_cost.errors import DeviceError
 from dsocr_cost.kernels import linear
 from dsocr_cost.latency import run_latency
 
@@ -104,7 +105,9 @@ def test_sizes_may_be_arrays():
     profile = profile_of(find_device("RTX 5090"))
     total = run_latency(DeepseekOCRConfig(), page, Execution(), profile, "graph").total.seconds
     alone = Workload(MODES["gundam"], Grid(2, 3), text_tokens=10, decode_steps=100)
-    assert total[1] == pytest.approx(run_latency(DeepseekOCRConfig(), alone, Execution(), profile, "graph").total.seconds)
+    assert total[1] == pytest.approx(
+        run_latency(DeepseekOCRConfig(), alone, Execution(), profile, "graph").total.seconds
+    )
 
 
 # --- what it refuses ---

@@ -219,7 +219,7 @@ def test_the_maker_may_be_left_out(name):
     [
         ("H100", "H100 SXM, H100 PCIe"),
         ("a100", "A100 40GB, A100 80GB, A100 80GB PCIe"),
-        ("NVIDIA GeForce RTX", "RTX 5090, RTX 4090, RTX 3090, RTX PRO 6000"),
+        ("NVIDIA GeForce RTX", "RTX 5090, RTX 4090, RTX 3090, RTX PRO 6000, RTX PRO 6000 Server"),
     ],
 )
 def test_an_ambiguous_name_is_refused_with_its_candidates(name, candidates):
@@ -262,7 +262,7 @@ def test_another_end_of_a_name_finds_none(name):
         pytest.param("NVIDIA GeForce RTX 5090 Laptop GPU", "RTX 5090", id="another card of that number"),
         pytest.param("NVIDIA H200 NVL", "H200", id="another card of that chip"),
         pytest.param("NVIDIA H100 80GB HBM3 MIG 1g.10gb", "H100 SXM", id="a slice of a card"),
-        pytest.param("NVIDIA RTX PRO 6000 Blackwell Server Edition", "RTX PRO 6000", id="another edition"),
+        pytest.param("NVIDIA RTX PRO 6000 Blackwell Max-Q Workstation Edition", "RTX PRO 6000", id="another edition"),
         pytest.param("NVIDIA", "RTX 5090", id="no name"),
         pytest.param("", "RTX 5090", id="empty"),
         pytest.param("x" * 10_000, "RTX 5090", id="long"),
