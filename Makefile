@@ -30,7 +30,7 @@ $(VENV)/.oracle: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps --group oracle
 	@touch $@
 
-oracle: $(VENV)/.oracle  ## Hold the forms of kernel time against tables that others measured; 82 MB, a few minutes
+oracle: $(VENV)/.oracle  ## Hold the forms of kernel time against tables that others measured; 137 MB, some minutes
 	$(BIN)/python -m pytest tests/oracle -m oracle
 
 check: $(VENV)/.ready  ## Lint, types, import contracts

@@ -1,10 +1,11 @@
 """Ten kernels that were timed on an RTX 5090, against its datasheet and what its architecture makes of that."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
-from dsocr_cost.architecture import architecture_of
+from dsocr_cost.architecture import architecture_of, profile_of
 from dsocr_cost.device import find_device
 from dsocr_cost.kernels import linear
 from pytest_dsocr.published.grids import table_rows
@@ -67,3 +68,45 @@ def test_an_op_moves_the_bytes_that_were_published(name, nbytes):
 def test_the_page_has_every_kernel_and_its_error():
     rows = re.findall(r"^\| `(\w+)` .*?\| +([+-]\d+%) \| +[\d.]+ \| +[+-]\d+% \|$", kernels_section(), re.MULTILINE)
     assert rows == [(kernel.name, f"{kernel.error:+.0%}") for kernel in TIMED]
+
+
+# --- each rule that the page names is needed, and by as much as it says ---
+
+CARD = find_device(DEVICE)
+MACHINE, ATTENTION = profile_of(CARD).machine, profile_of(CARD).models["attention"]
+MEASURED = {kernel.name: kernel.measured_s for kernel in TIMED}
+UNBIASED = ("clip_attention", "decoder_attention_prefill", "decoder_attention_decode")
+
+
+def off(name, model, op=None):
+    return model.seconds(op or KERNELS[name], MACHINE, 2) / MEASURED[name] - 1
+
+
+def test_a_call_of_a_framework_is_more_than_a_kernel():
+    table = architecture_of(CARD)
+    calls = replace(ATTENTION, causal=table.causal, full=table.full, decode=replace(table.decode, most_splits=128))
+    assert [off(name, calls) for name in UNBIASED] == pytest.approx([0.37, 0.33, 0.35], abs=0.01)
+
+
+@pytest.mark.parametrize(("name", "fast"), [("sam_attention_window", 0.38), ("sam_attention_global", 0.42)])
+def test_a_bias_is_not_hidden_behind_the_compute(name, fast):
+    """Its bytes at the bandwidth take less than the rest, so that hidden they take no time."""
+    op = KERNELS[name]
+    bias_bytes = 2 * op.scores.batch * op.scores.m * op.scores.n
+    without = replace(op, read_bytes=op.read_bytes - bias_bytes)
+    assert bias_bytes / MACHINE.bandwidth_bytes_per_s < ATTENTION.seconds(without, MACHINE, 2)
+    assert off(name, ATTENTION, without) == pytest.approx(-fast, abs=0.01)
+
+
+def test_only_the_products_scale_with_the_peak():
+    """If a whole tile, and the start of a block, took as many times as long as its products do on this card."""
+    table, causal = find_device(architecture_of(CARD).fitted_on), ATTENTION.causal
+    slower = (table.bf16_flops_per_s / table.sms) / (CARD.bf16_flops_per_s / CARD.sms)
+    assert slower == pytest.approx(2, rel=0.02)
+    scaled = replace(causal, rest_s=slower * causal.rest_s, start_s=slower * causal.start_s)
+    assert off("decoder_attention_prefill", replace(ATTENTION, causal=scaled)) == pytest.approx(0.51, abs=0.01)
+
+
+def test_a_single_query_shares_out_its_keys():
+    whole = replace(ATTENTION, decode=replace(ATTENTION.decode, most_splits=1))
+    assert off("decoder_attention_decode", whole) == pytest.approx(1.6, abs=0.05)
