@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["host", "models", "sites", "spread"]
 
-_SMALL_S = 20e-3  # runs in which the host's share can be told from the kernels'
+_SMALL_S = 2e-3  # runs in which the host's share can be told from the kernels'
+_HOST_BOUND = 1.5
 _SHARE = 0.9
 
 
@@ -62,18 +63,22 @@ def sites(
     return made
 
 
-def host(runs: Sequence[TimedRun], *, overlaps: bool) -> Host:
-    """Tell what the host takes for a launch from short runs: their time less that of their kernels."""
-    shares = [
-        (statistics.median(run.elapsed) - sum(kernel.median for kernel in run.kernels)) / len(run.kernels)
-        for run in runs
-        if statistics.median(run.elapsed) < _SMALL_S or overlaps
-    ]
-    if not shares:
-        shares = [0.0]
-    middle = max(statistics.median(shares), 0.0)
-    error = max((abs(one - middle) for one in shares), default=0.0) / middle if middle else 1.0
-    return Host(middle, 0.0, overlaps=overlaps, error=error)
+def host(runs: Iterable[TimedRun], *, overlaps: bool) -> Host:
+    """Tell what the host takes for a launch.
+
+    On a CPU, from short runs: their time less that of their kernels. On a card, from runs that wait for the host: those
+    that take far longer than their kernels. Without such runs it takes nothing, with an error of all of it.
+    """
+    shares = []
+    for run in runs:
+        elapsed, kernels = statistics.median(run.elapsed), sum(kernel.median for kernel in run.kernels)
+        if overlaps and elapsed > _HOST_BOUND * kernels:
+            shares.append(elapsed / len(run.kernels))
+        elif not overlaps and elapsed < _SMALL_S:
+            shares.append((elapsed - kernels) / len(run.kernels))
+    dispatch = max(statistics.median(shares), 0.0) if shares else 0.0
+    error = max(abs(one - dispatch) for one in shares) / dispatch if dispatch else 1.0
+    return Host(dispatch, 0.0, overlaps=overlaps, error=error)
 
 
 def spread(seconds: Sequence[float]) -> float:

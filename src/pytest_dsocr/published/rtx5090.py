@@ -40,7 +40,7 @@ same chip, the {fitted_on}, and to no row of this table.
 _HOW = """\
 ### How these were obtained
 
-The forms are in [decision 8](decisions/0008-kernel-time.md), the parameters and their sources in
+The forms are in [decision 9](decisions/0009-kernel-time.md), the parameters and their sources in
 `dsocr_cost/efficiencies.toml`. Per SM they are taken over as they are; peak, bandwidth, cache and the number of SMs are
 the card's own.
 
