@@ -26,6 +26,13 @@ test: $(VENV)/.ready  ## Run everything that can fail
 	$(BIN)/python -m pytest tests/layers -q -n $(WORKERS) -m "not latency" --dsocr-attention flash --dsocr-require all
 	$(BIN)/python -m pytest tests/layers tests/e2e -q -n $(WORKERS) -m "not gpu and not latency" --dsocr-config tests/data/odd_config.json --dsocr-require all
 
+$(VENV)/.oracle: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps --group oracle
+	@touch $@
+
+oracle: $(VENV)/.oracle  ## Hold the forms of kernel time against tables that others measured; 137 MB, some minutes
+	$(BIN)/python -m pytest tests/oracle -m oracle
+
 check: $(VENV)/.ready  ## Lint, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -67,4 +74,4 @@ blind-spot: $(VENV)/.ready  ## Show what torch's own counter does not see of a p
 clean:  ## Remove the environment and all caches
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks
 
-.PHONY: help environment validate test check fmt pages blind-spot benchmark measured-pages gpu-memory latency gpu-latency clean
+.PHONY: help environment validate test check fmt pages blind-spot benchmark measured-pages gpu-memory latency gpu-latency oracle clean

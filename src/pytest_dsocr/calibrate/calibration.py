@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from dsocr_cost.architecture import machine_of
 from dsocr_cost.device import find_device
 from dsocr_cost.errors import DeviceError
 from dsocr_cost.execution import ITEM_BYTES
@@ -21,7 +22,7 @@ from ..measure.contention import others_share, usage
 from ..measure.device import fingerprint
 from ..measure.lock import lock_key, one_at_a_time
 from .kernels import time_kernels
-from .machine import machine_of, measure_machine, ramp
+from .machine import measure_machine, ramp
 from .plan import calibration_points
 from .sites import host, models, sites, spread
 from .stopwatch import CudaStopwatch, WallStopwatch
