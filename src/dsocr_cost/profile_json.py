@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from .efficiency import CLASSES, Machine, Smooth
 from .errors import ProfileError
 from .profile import Host, Profile, Sample, Site
+from .tiled_gemm import TiledGemm
 
 if TYPE_CHECKING:
     import os
@@ -24,7 +25,7 @@ __all__ = ["SCHEMA", "Calibration", "read_profile"]
 SCHEMA = 1
 """Version of the file. It grows when a reader of the version before would misread it."""
 
-FORMS: dict[str, type[Any]] = {"smooth": Smooth}
+FORMS: dict[str, type[Any]] = {"smooth": Smooth, "tiled_gemm": TiledGemm}
 """The models of kernels that a file may hold, by the name of their form."""
 
 _SEAL = "sha256"

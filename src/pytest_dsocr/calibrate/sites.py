@@ -14,33 +14,36 @@ from dsocr_cost.interpolation import Interpolation
 from dsocr_cost.profile import Host, Sample, Site, features, site_key, work
 
 from .fit import fit_smooth
+from .fit_tiles import fit_gemm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from dsocr_cost.efficiency import KernelClass, KernelModel, Machine, Smooth
+    from dsocr_cost.efficiency import KernelClass, KernelModel, Machine
 
     from .kernels import Kernel, TimedRun
 
 __all__ = ["host", "models", "sites", "spread"]
 
 _SMALL_S = 2e-3  # runs in which the host's share can be told from the kernels'
+_TILED = {"gemm", "grouped_gemm", "convolution"}
 _HOST_BOUND = 1.5
 _SHARE = 0.9
 
 
-def models(kernels: Iterable[Kernel], machine: Machine, item_bytes: int) -> dict[KernelClass, Smooth]:
-    """Fit each class to its kernels."""
+def models(kernels: Iterable[Kernel], machine: Machine, item_bytes: int) -> dict[KernelClass, KernelModel]:
+    """Fit each class to its kernels; where a machine has multiprocessors, matmuls as tiles over those."""
     by_class = defaultdict["KernelClass", list["Kernel"]](list)
     for kernel in kernels:
         by_class[kernel_class(kernel.op)].append(kernel)
-    return {
-        kind: fit_smooth(
-            [limits(kernel.op, machine, item_bytes) for kernel in members],
-            [kernel.median for kernel in members],
-        )
-        for kind, members in by_class.items()
-    }
+    made: dict[KernelClass, KernelModel] = {}
+    for kind, members in by_class.items():
+        ops, seconds = [kernel.op for kernel in members], [kernel.median for kernel in members]
+        if machine.sms > 1 and kind in _TILED:
+            made[kind] = fit_gemm(ops, seconds, machine, item_bytes)
+        else:
+            made[kind] = fit_smooth([limits(op, machine, item_bytes) for op in ops], seconds)
+    return made
 
 
 def sites(
