@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["host", "models", "sites", "spread"]
 
-_SMALL_S = 2e-3  # runs in which the host's share can be told from the kernels'
+_SMALL_S = 0.5e-3  # runs in which the host's share can be told from the kernels'
 _TILED = {"gemm", "grouped_gemm", "convolution"}
+_FEWEST_KERNELS = 5  # of fewer, what the module itself takes is not shared out
 _HOST_BOUND = 1.5
 _SHARE = 0.9
 
@@ -77,7 +78,7 @@ def host(runs: Iterable[TimedRun], *, overlaps: bool) -> Host:
         elapsed, kernels = statistics.median(run.elapsed), sum(kernel.median for kernel in run.kernels)
         if overlaps and elapsed > _HOST_BOUND * kernels:
             shares.append(elapsed / len(run.kernels))
-        elif not overlaps and elapsed < _SMALL_S:
+        elif not overlaps and elapsed < _SMALL_S and len(run.kernels) >= _FEWEST_KERNELS:
             shares.append((elapsed - kernels) / len(run.kernels))
     dispatch = max(statistics.median(shares), 0.0) if shares else 0.0
     error = max(abs(one - dispatch) for one in shares) / dispatch if dispatch else 1.0

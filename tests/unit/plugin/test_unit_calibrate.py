@@ -168,10 +168,11 @@ def test_the_error_of_a_site_is_how_far_each_sample_is_off_the_others():
 
 
 def test_on_a_cpu_the_host_takes_what_short_runs_take_beside_their_kernels():
-    """(1.2 ms - 2 * 0.5 ms) / 2 kernels; a run of 1 s says nothing of it."""
-    short = TimedRun((kernel(x(1), 0.5e-3), kernel(x(1), 0.5e-3)), (1.2e-3,))
-    long = TimedRun((kernel(x(1), 0.5),), (1.0,))
-    assert host([short, long], overlaps=False).dispatch_s == pytest.approx(0.1e-3)
+    """(0.4 ms - 5 * 0.05 ms) / 5 kernels; a run of 1 s, or of one kernel, says nothing of it."""
+    short = TimedRun((kernel(x(1), 0.05e-3),) * 5, (0.4e-3,))
+    long = TimedRun((kernel(x(1), 0.1),) * 5, (1.0,))
+    single = TimedRun((kernel(x(1), 0.05e-3),), (0.4e-3,))
+    assert host([short, long, single], overlaps=False).dispatch_s == pytest.approx(0.03e-3)
 
 
 def test_on_a_card_the_host_takes_what_runs_take_that_wait_for_it():
