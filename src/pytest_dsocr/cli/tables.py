@@ -11,7 +11,7 @@ from tabulate import tabulate
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["Column", "fitting_table", "paragraph", "table"]
+__all__ = ["PIPE", "Column", "fitting_table", "paragraph", "table"]
 
 Column: TypeAlias = "tuple[str, list[str]]"
 """A head, which may take several lines, and a cell a row."""
@@ -22,7 +22,8 @@ PIPE = (120, 24)
 
 def paragraph(said: Iterable[str]) -> str:
     """Write what was said with commas, in lines of the terminal."""
-    return textwrap.fill(", ".join(said), width=max(40, shutil.get_terminal_size(PIPE).columns - 1))
+    width = max(40, shutil.get_terminal_size(PIPE).columns - 1)
+    return textwrap.fill(", ".join(said), width, break_long_words=False, break_on_hyphens=False)
 
 
 def table(columns: Sequence[Column]) -> str:

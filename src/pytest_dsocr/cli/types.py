@@ -35,6 +35,7 @@ __all__ = [
     "MARGIN",
     "MEMORY",
     "SIZE",
+    "TERAFLOPS",
     "VIEWS",
     "Whole",
 ]
@@ -169,6 +170,14 @@ def _margin(text: str) -> int | Fraction:
         raise SizeError(msg) from None
 
 
+def _teraflops(text: str) -> float:
+    number = re.fullmatch(r"\d{1,9}(?:\.\d{1,9})?", text.strip(), re.ASCII)
+    if number is None or float(number[0]) == 0:
+        msg = f"peak: got {text!r}, allowed is a number above 0, in TFLOP/s, such as 209.5"
+        raise SizeError(msg)
+    return float(number[0]) * 1e12
+
+
 GRID = _Parsed("HIGHxWIDE", parse_grid)
 """A crop grid."""
 
@@ -198,3 +207,6 @@ MEMORY = _Parsed("SIZE", _memory)
 
 MARGIN = _Parsed("SIZE|PERCENT", _margin)
 """Bytes, or a fraction of the memory."""
+
+TERAFLOPS = _Parsed("X", _teraflops)
+"""TFLOP/s in, FLOP/s out."""
