@@ -45,8 +45,8 @@ class Item:
 
     ``view`` tells what vision runs twice under the same names, ``crops`` or ``global``, from the ``layout`` of both as
     one row of tokens; empty in the other stages. ``path`` is that of a layer or an op, ``layer`` that of its layer.
-    ``kind`` and ``matmul`` (batch, m, n, k) are those of an op. ``seconds`` and ``bound``, what takes most of them, are
-    None without a machine; ``bound`` too where nothing is launched.
+    ``kind``, ``site`` and ``matmul`` (batch, m, n, k) are those of an op. ``seconds`` and ``bound``, what takes most of
+    them, are None without a machine; ``bound`` too where nothing is launched.
     """
 
     stage: str
@@ -55,6 +55,7 @@ class Item:
     layer: str
     counts: dict[str, int]
     kind: str | None = None
+    site: str = ""
     matmul: dict[str, Size] | None = None
     seconds: float | None = None
     bound: str | None = None
@@ -92,7 +93,7 @@ class _Part:
     def each(self) -> Iterator[Item]:
         for index, op in enumerate(self.ops):
             matmul = None if op.matmul is None else _sizes(op.matmul, self.steps)
-            yield self.item(op.name, _layer(op.name), [index], kind=op.kind, matmul=matmul)
+            yield self.item(op.name, _layer(op.name), [index], kind=op.kind, site=op.site, matmul=matmul)
 
 
 def time_of(shares: Sequence[Share]) -> dict[str, Any]:

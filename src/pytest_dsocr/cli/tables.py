@@ -34,8 +34,12 @@ def table(columns: Sequence[Column]) -> str:
     return tabulate(rows, heads, colalign=alignment, disable_numparse=True, preserve_whitespace=True)
 
 
-def fitting_table(columns: Sequence[Column], dispensable: Sequence[str]) -> tuple[str, str]:
-    """Write as many columns as the terminal is wide for, and say what is left out for that.
+def fitting_table(
+    columns: Sequence[Column],
+    dispensable: Sequence[str],
+    elsewhere: str = "a wider terminal, --csv and --json have them",
+) -> tuple[str, str]:
+    """Write as many columns as the terminal is wide for, and say what is left out for that, and where it is.
 
     ``dispensable`` are heads, the first to go first; without those a table may still be too wide.
     """
@@ -45,4 +49,4 @@ def fitting_table(columns: Sequence[Column], dispensable: Sequence[str]) -> tupl
         if max(map(len, text.splitlines())) <= width:
             break
     names = ", ".join(head.partition("\n")[0] for head in reversed(dispensable[:gone]))
-    return text, f"left out for the width: {names} (a wider terminal, --csv and --json have them)" if names else ""
+    return text, f"left out for the width: {names} ({elsewhere})" if names else ""
