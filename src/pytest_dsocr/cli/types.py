@@ -34,6 +34,7 @@ __all__ = [
     "INT64_MAX",
     "MARGIN",
     "MEMORY",
+    "SECONDS",
     "SIZE",
     "TERAFLOPS",
     "VIEWS",
@@ -170,6 +171,14 @@ def _margin(text: str) -> int | Fraction:
         raise SizeError(msg) from None
 
 
+def _seconds(text: str) -> float:
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?) ?(ms|s)", text.strip().lower(), re.ASCII)
+    if match is None or float(match[1]) == 0:
+        msg = f"time: got {text!r}, allowed is a time above 0 with its unit, s or ms, such as 1s or 50ms"
+        raise SizeError(msg)
+    return float(match[1]) / {"s": 1, "ms": 1000}[match[2]]
+
+
 def _teraflops(text: str) -> float:
     number = re.fullmatch(r"\d{1,9}(?:\.\d{1,9})?", text.strip(), re.ASCII)
     if number is None or float(number[0]) == 0:
@@ -210,3 +219,6 @@ MARGIN = _Parsed("SIZE|PERCENT", _margin)
 
 TERAFLOPS = _Parsed("X", _teraflops)
 """TFLOP/s in, FLOP/s out."""
+
+SECONDS = _Parsed("TIME", _seconds)
+"""A time with its unit."""

@@ -30,6 +30,7 @@ _BOUNDS: dict[str, dict[str, Any]] = {
     "fixed": {"color": "#2a7d4f", "marker": "^"},
     "host": {"color": "#777777", "marker": "D"},
 }
+_SAID = {"compute": "compute", "memory": "memory", "fixed": "least time of a kernel", "host": "launches of the host"}
 _ROOFS: tuple[dict[str, Any], ...] = (
     {"color": "#000000", "linestyle": "-"},
     {"color": "#000000", "linestyle": "--"},
@@ -93,7 +94,7 @@ def draw_roofline(dots: Sequence[Dot], machine: Machine, about: str) -> Figure:
     """Draw a panel a stage, and below it the names of its numbers."""
     stages = list(dict.fromkeys(dot.stage for dot in dots))
     figure, body = titled(f"Roofline: {machine.name}", about, 1.2 + 3.6 * len(stages), 6.6)
-    grid = body.subplots(2, len(stages), squeeze=False, height_ratios=[3, 2])
+    grid = body.subplots(2, len(stages), squeeze=False, height_ratios=[2, 1])
     seen = [dot for dot in dots if dot.drawn]
     spans = _spans(seen, machine)
     for (axes, names), stage in zip(grid.T, stages, strict=True):
@@ -147,16 +148,9 @@ def _panel(axes: Axes, dots: Sequence[Dot], everything: float, machine: Machine,
             axes.plot(ends, [end * one.slope for end in ends], linewidth=1, **style)
     for dot in dots:
         if dot.drawn:
-            area = _area(dot, everything)
-            axes.scatter(
-                dot.intensity,
-                dot.flops_per_s,
-                s=area,
-                alpha=0.75,
-                linewidths=0.5,
-                edgecolors="white",
-                **_BOUNDS[dot.bound],
-            )
+            place = dot.intensity or 0.0, dot.flops_per_s or 0.0
+            look = {"s": _area(dot, everything), "alpha": 0.75, "linewidths": 0.5, "edgecolors": "white"}
+            axes.scatter(*place, **look, **_BOUNDS[dot.bound])
 
 
 def _area(dot: Dot, everything: float) -> float:
@@ -231,5 +225,5 @@ def _legend(figure: Figure, machine: Machine) -> None:
         Line2D([], [], label=one.label, linewidth=1, **style)
         for one, style in zip(_roofs(machine), _ROOFS, strict=False)
     ]
-    bounds = [Line2D([], [], linestyle="", label=f"bound by {name}", **style) for name, style in _BOUNDS.items()]
+    bounds = [Line2D([], [], linestyle="", label=_SAID[name], **style) for name, style in _BOUNDS.items()]
     figure.legend(handles=[*roofs, *bounds], loc="outside lower center", ncols=4, frameon=False, fontsize=8)
