@@ -67,9 +67,9 @@ def _classes(calibration: Calibration) -> str:
         [
             ("kernels", [kind.replace("_", " ") for kind in models]),
             ("fixed", [_parameter(model, "fixed_s", seconds_text) for model in models.values()]),
-            ("of the peak", [_parameter(model, "compute", "{:.0%}".format) for model in models.values()]),
-            ("of the bandwidth", [_parameter(model, "bandwidth", "{:.0%}".format) for model in models.values()]),
-            ("error, 9 of 10 below", [f"{model.error:.1%}" for model in models.values()]),
+            ("of the\npeak", [_parameter(model, "compute", "{:.0%}".format) for model in models.values()]),
+            ("of the\nbandwidth", [_parameter(model, "bandwidth", "{:.0%}".format) for model in models.values()]),
+            ("error, 9 of 10\nstay below", [f"{model.error:.1%}" for model in models.values()]),
         ]
     )
 

@@ -149,7 +149,12 @@ def _panel(axes: Axes, dots: Sequence[Dot], everything: float, machine: Machine,
     for dot in dots:
         if dot.drawn:
             place = dot.intensity or 0.0, dot.flops_per_s or 0.0
-            look = {"s": _area(dot, everything), "alpha": 0.75, "linewidths": 0.5, "edgecolors": "white"}
+            look: dict[str, Any] = {
+                "s": _area(dot, everything),
+                "alpha": 0.75,
+                "linewidths": 0.5,
+                "edgecolors": "white",
+            }
             axes.scatter(*place, **look, **_BOUNDS[dot.bound])
 
 
@@ -186,7 +191,9 @@ def _number(axes: Axes, dots: Sequence[Dot], everything: float) -> None:
         reach = (_area(dot, everything) ** 0.5) / 2 + _LABEL
         others = [place for name, place in places.items() if name != dot.name] + taken
         inside = reach > 3 * _LABEL
-        offsets = [(right * far * reach, up * far * reach) for far in (1.0, 1.8, 2.6) for right, up in _AROUND]
+        offsets = [
+            (right * far * reach, up * far * reach) for far in (1.0, 1.8, 2.6, 3.4, 4.2, 5.0) for right, up in _AROUND
+        ]
         free = [
             (right, up)
             for right, up in offsets
