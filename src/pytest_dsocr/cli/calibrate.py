@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -16,10 +15,6 @@ from .calibration_text import calibration_text, doubts
 from .options import config_of
 from .outputs import check_file
 from .types import Whole
-
-if TYPE_CHECKING:
-    from dsocr_cost.config import DeepseekOCRConfig
-    from dsocr_cost.profile_json import Calibration
 
 __all__ = ["calibrate"]
 
@@ -72,35 +67,13 @@ def calibrate(ctx: click.Context, /, device: str, output: Path, config: Path | N
         raise click.BadParameter(f"got {device!r}, allowed are cpu, cuda and cuda:N", ctx, param_hint="'--device'")
     check_file("output", output)
     execution = Execution(attention=options["attention"], dtype=options["dtype"])
-    calibration = _calibrated(device, config_of(config), execution, runs)
+    from ..calibrate.here import calibrate_here  # brings torch
+
+    calibration = calibrate_here(
+        device, config_of(config), execution, runs=runs, tell=lambda text: click.echo(text, err=True)
+    )
     write_text_atomically(output, calibration.to_json())
     click.echo(calibration_text(calibration))
     click.echo(f"wrote {output}")
     for doubt in doubts(calibration.measured):
         click.echo(f"warning: {doubt}", err=True)
-
-
-def _calibrated(device: str, config: DeepseekOCRConfig, execution: Execution, runs: int) -> Calibration:
-    """Measure; torch is imported here, and no sooner.
-
-    Raises:
-        MeasurementError: the device is in use, has too little memory, or runs other kernels than are predicted.
-        NotSupportedError: a module that cannot run there.
-        OptionError: a device that is not there.
-    """
-    import torch
-
-    from ..errors import MeasurementError
-    from ..measure.device import resolve_device
-    from ..reference.transformers import TransformersReference
-
-    measure = import_module("pytest_dsocr.calibrate.calibration").calibrate
-    place = resolve_device(device)
-    try:
-        made: Calibration = measure(
-            place, config, execution, TransformersReference(), tell=lambda text: click.echo(text, err=True), runs=runs
-        )
-    except torch.OutOfMemoryError as error:
-        msg = f"device: {place} has too little memory free: {str(error).partition('. ')[0]}"
-        raise MeasurementError(msg) from error
-    return made

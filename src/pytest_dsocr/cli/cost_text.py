@@ -36,8 +36,10 @@ ENDS = {"latency_low_s": "time, least", "latency_high_s": "time, most"}
 SHORT = {"tensor_flops": "tensor", "cuda_flops": "CUDA", "io_bytes": "I/O", "launches": "launches"}
 OPS = ("kind", "batch x m x n x k", "FLOPs")
 TIMED = ("time", "bound")
-NAME_ROOM = 24
-"""Columns for the name of an op below which its kind gives way to its time."""
+NAME_ROOM = 22
+"""Columns for the name of an op, below which others give way to its time."""
+
+GIVE_WAY = ("kind", "FLOPs")
 VIEWS = {"crops": "vision, all crops", "global": "vision, global view", "layout": "vision, layout of the tokens"}
 
 
@@ -112,9 +114,10 @@ def _ops(items: Sequence[Item]) -> str:
     """Write each op under its layer, so that its own name is short; all names are whole."""
     cells = [_op(item) for item in items]
     room = _room(cells)
-    if items[0].seconds is not None and room < NAME_ROOM:
-        cells = [{head: cell for head, cell in row.items() if head != "kind"} for row in cells]
-        room = _room(cells)
+    for head in GIVE_WAY if items[0].seconds is not None else ():
+        if room < NAME_ROOM:
+            cells = [{name: cell for name, cell in row.items() if name != head} for row in cells]
+            room = _room(cells)
     lines: list[tuple[str, Item | None]] = []
     for layer, ops in groupby(items, key=lambda item: item.layer):
         members = [(_own_name(op), op) for op in ops]

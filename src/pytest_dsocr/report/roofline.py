@@ -148,14 +148,13 @@ def _panel(axes: Axes, dots: Sequence[Dot], everything: float, machine: Machine,
             axes.plot(ends, [end * one.slope for end in ends], linewidth=1, **style)
     for dot in dots:
         if dot.drawn:
-            place = dot.intensity or 0.0, dot.flops_per_s or 0.0
             look: dict[str, Any] = {
                 "s": _area(dot, everything),
                 "alpha": 0.75,
                 "linewidths": 0.5,
                 "edgecolors": "white",
             }
-            axes.scatter(*place, **look, **_BOUNDS[dot.bound])
+            axes.scatter(dot.intensity or 0.0, dot.flops_per_s or 0.0, **look, **_BOUNDS[dot.bound])
 
 
 def _area(dot: Dot, everything: float) -> float:
