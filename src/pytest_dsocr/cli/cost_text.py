@@ -153,7 +153,7 @@ def _op_table(rows: Sequence[Mapping[str, str]]) -> list[str]:
 
 def _room(rows: Sequence[Mapping[str, str]]) -> int:
     """Count the columns that are left for names, beside the space behind them."""
-    return shutil.get_terminal_size(PIPE).columns - len(_op_table(rows)[0]) - 2
+    return shutil.get_terminal_size(PIPE).columns - len(_op_table(rows)[1]) - 2
 
 
 def _op(item: Item) -> dict[str, str]:
