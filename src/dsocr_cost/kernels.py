@@ -108,9 +108,10 @@ def _matmul(name: str, kind: OpKind, sizes: Matmul, read: Count, weights: Count,
     )
 
 
-def bmm(name: str, item_bytes: int, batch: Count, m: Count, n: Count, k: Count) -> Op:
-    """Multiply ``batch`` pairs of matrices, m x k by k x n."""
-    return _matmul(name, "bmm", Matmul(batch, m, n, k), batch * m * k + batch * k * n, 0, batch * m * n, item_bytes)
+def bmm(name: str, item_bytes: int, batch: Count, m: Count, n: Count, k: Count, *, stored: Count | None = None) -> Op:
+    """Multiply ``batch`` pairs of matrices, m x k by k x n; of the second ones ``stored`` are there, if not all."""
+    read = batch * m * k + (batch if stored is None else stored) * k * n
+    return _matmul(name, "bmm", Matmul(batch, m, n, k), read, 0, batch * m * n, item_bytes)
 
 
 def linear(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from .efficiency import CLASSES, Machine, Smooth
 from .errors import ProfileError
 from .profile import Host, Profile, Sample, Site
+from .tiled_gemm import TiledGemm
 
 if TYPE_CHECKING:
     import os
@@ -24,12 +25,12 @@ __all__ = ["SCHEMA", "Calibration", "read_profile"]
 SCHEMA = 1
 """Version of the file. It grows when a reader of the version before would misread it."""
 
-FORMS: dict[str, type[Any]] = {"smooth": Smooth}
+FORMS: dict[str, type[Any]] = {"smooth": Smooth, "tiled_gemm": TiledGemm}
 """The models of kernels that a file may hold, by the name of their form."""
 
 _SEAL = "sha256"
 _ITEM_SIZES = (2, 4)
-_MAY_BE_0 = {"error", "fixed_s"}
+_ABOVE_0 = {"compute", "bandwidth", "sharpness", "load_bytes_per_s"}  # what a form divides by; others may be 0
 _KEYS = {"schema", "device", "environment", "measured", "machine", "models", "host", "sites", _SEAL}
 
 
@@ -203,7 +204,7 @@ def _model(content: _Content) -> KernelModel:
     kind: Callable[..., KernelModel] = FORMS[form]
     names = [one.name for one in fields(FORMS[form])]
     content.allow("form", *names)
-    return kind(**{name: content.share(name) if name in _MAY_BE_0 else content.rate(name) for name in names})
+    return kind(**{name: content.rate(name) if name in _ABOVE_0 else content.share(name) for name in names})
 
 
 def _site(content: _Content) -> Site:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .metrics import FAMILIES
-from .state import ROWS, USES, run_of
+from .state import NOT_RUN, ROWS, USES, run_of
 
 if TYPE_CHECKING:
     from .comparer import Comparer
@@ -29,5 +29,12 @@ def dsocr(request: pytest.FixtureRequest) -> Comparer:
     rows = request.node.stash.setdefault(ROWS, [])
     families = [mark.name for mark in request.node.iter_markers() if mark.name in FAMILIES]
     run = run_of(request.config)
-    tell = partial(tell_benchmark, request)
-    return Comparer(run.bench, request.node.nodeid, families, rows, device=run.device_for_test(), tell=tell)
+    return Comparer(
+        run.bench,
+        request.node.nodeid,
+        families,
+        rows,
+        request.node.stash.setdefault(NOT_RUN, []),
+        device=run.device_for_test(),
+        tell=partial(tell_benchmark, request),
+    )

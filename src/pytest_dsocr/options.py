@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,9 @@ _HELP = {
     "reference": ("NAME", "whose modules are measured; default: transformers"),
     "config": ("FILE", "a Hugging Face config.json with other sizes than the published 3B model's"),
     "json": ("FILE", "write all result rows there"),
+    "profile": ("FILE", "predict times from this calibration of the device, made by: dsocr calibrate"),
+    "devices": ("FILE", "datasheets of devices of your own, to predict times from; without one, those that are known"),
+    "peak-tflops": ("TFLOPS", "dense peak of the device in the run's dtype, in place of the datasheet's"),
     "repeats": ("N", "how often a time is measured from the start, in one run; default: 3"),
     "cache": ("CACHE", _CACHE_HELP),
     "launch": ("LAUNCH", _LAUNCH_HELP),
@@ -88,7 +92,8 @@ class Options:
     """What the user asked for: command line over ini over built-in defaults, checked as far as text can be.
 
     ``tolerances`` is None where no file was named and the rootdir has none. ``grids`` are what ``dsocr_grid`` runs
-    over, ``timing`` is how times are measured. ``advisory`` says why times make no test fail; empty where they do.
+    over, ``timing`` is how times are measured; ``profile``, ``devices`` and ``peak_flops_per_s`` are what they are
+    predicted from. ``advisory`` says why times make no test fail; empty where they do.
     Paths on the command line start from the folder that pytest was started in, those of an ini file from that file's
     folder.
     """
@@ -104,6 +109,9 @@ class Options:
     flop_formulas: tuple[str, ...]
     grids: tuple[Grid, ...] = ()
     timing: LatencySettings = LatencySettings()
+    profile: Path | None = None
+    devices: Path | None = None
+    peak_flops_per_s: float | None = None
     advisory: str = ""
 
     @classmethod
@@ -134,6 +142,9 @@ class Options:
             flop_formulas=tuple(config.getini("dsocr_flop_formulas")),
             grids=_grids(_text(config, "grids", "published")),
             timing=_timing(config),
+            profile=_path(config, "profile"),
+            devices=_path(config, "devices"),
+            peak_flops_per_s=_peak(config),
             advisory=_advisory(config),
         )
 
@@ -164,6 +175,16 @@ def _timing(config: pytest.Config) -> LatencySettings:
         launch=None if launch == "auto" else cast("LaunchName", launch),
         lock_timeout_s=float(timeout),
     )
+
+
+def _peak(config: pytest.Config) -> float | None:
+    """Read the dense peak: the option, the ini key, or what training codes call it in the environment."""
+    given = _text(config, "peak-tflops", os.environ.get("MFU_PEAK_TFLOPS", ""))
+    if not given:
+        return None
+    if not re.fullmatch(r"\d{1,9}(\.\d+)?", given, re.ASCII) or not float(given):
+        _refuse("peak-tflops", given, ("numbers above 0, in 1e12 FLOP/s; also as MFU_PEAK_TFLOPS",))
+    return float(given) * 1e12
 
 
 def _advisory(config: pytest.Config) -> str:

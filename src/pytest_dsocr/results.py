@@ -29,8 +29,8 @@ SCHEMA = 1
 class Device:
     """Where a row was measured: the fingerprint that tells one machine's figures from another's.
 
-    ``name`` is what the driver calls the card, ``capability`` its compute capability; both, ``driver`` and ``cuda``
-    are empty for ``meta`` and ``cpu``.
+    ``name`` is what the driver calls the card, or the processor with the threads that torch uses; ``capability`` is the
+    card's compute capability; it, ``driver`` and ``cuda`` are empty for ``meta`` and ``cpu``, ``name`` for ``meta``.
     """
 
     type: str

@@ -128,6 +128,18 @@ def test_the_rest_runs(dsocr):
     assert [row["verdict"] for row in project.rows()] == ["inconclusive", "fail", "inconclusive", "pass"]
 
 
+def test_a_comparison_that_did_not_run_beside_advice_is_listed(times, project):
+    times(
+        """
+def test_both(dsocr):
+    compare(dsocr, 1.0, shown(1.5))
+    pytest.skip("no more today")
+"""
+    )
+    project.run("--dsocr-latency=advisory", "--dsocr-json=rows.json").assert_outcomes(skipped=1)
+    assert [one["reason"] for one in project.document()["not_run"]] == ["no more today"]
+
+
 # --- measured for real ---
 
 

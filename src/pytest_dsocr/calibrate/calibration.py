@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from dsocr_cost import Execution
+from dsocr_cost.architecture import machine_of
 from dsocr_cost.device import find_device
 from dsocr_cost.errors import DeviceError
 from dsocr_cost.execution import ITEM_BYTES
@@ -22,15 +22,16 @@ from ..measure.contention import others_share, usage
 from ..measure.device import fingerprint
 from ..measure.lock import lock_key, one_at_a_time
 from .kernels import time_kernels
-from .machine import machine_of, measure_machine, ramp
+from .machine import measure_machine, ramp
 from .plan import calibration_points
 from .sites import host, models, sites, spread
 from .stopwatch import CudaStopwatch, WallStopwatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
-    from dsocr_cost import DeepseekOCRConfig
+    from dsocr_cost import DeepseekOCRConfig, Execution
     from dsocr_cost.efficiency import Machine
 
     from ..reference.reference import Reference
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["calibrate"]
 
 _RUNS = 5
+_LOCK_TIMEOUT_S = 60.0
 
 
 def calibrate(
@@ -54,6 +56,7 @@ def calibrate(
     runs: int = _RUNS,
     points: Sequence[Point] | None = None,
     stopwatch: Stopwatch | None = None,
+    lock_folder: Path | None = None,
 ) -> Calibration:
     """Measure a machine's figures and the kernels of this model on it, and fit what a prediction needs.
 
@@ -66,7 +69,7 @@ def calibrate(
     """
     began, before = time.perf_counter(), usage()
     stopwatch = stopwatch or (CudaStopwatch(device) if device.startswith("cuda") else WallStopwatch())
-    with one_at_a_time(lock_key(device), timeout_s=0):
+    with one_at_a_time(lock_key(device), timeout_s=_LOCK_TIMEOUT_S, folder=lock_folder):
         machine, climbed = _machine(device, stopwatch)
         tell(f"{machine.name}: {_figures(machine)}")
         timed = list(_timed(device, config, execution, reference, stopwatch, runs, points, tell))

@@ -11,7 +11,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..errors import MeasurementError
-from ..measure.launch import is_launch, tensors_in
+from ..measure.launch import Ran, is_launch
+from ..measure.op_kinds import op_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from .stopwatch import Stopwatch
 
 __all__ = ["Kernel", "TimedRun", "time_kernels"]
+
+
+_ENOUGH_S, _MOST_TIMES = 0.5, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ class _Timing(TorchDispatchMode):
         start = self._stopwatch.mark()
         out = func(*args, **kwargs)
         end = self._stopwatch.mark()
-        if is_launch(func, [*tensors_in((args, tuple(kwargs.values())))], [*tensors_in((out,))]):
+        if is_launch(Ran.of(op_of(func), args, kwargs, out)):
             self.marks.append((func.name(), start, end))
         return out
 
@@ -75,10 +79,10 @@ def time_kernels(
     runs: int,
     wait: Callable[[], None],
 ) -> TimedRun:
-    """Run a module several times and hold its kernels against the ops that are predicted, one for one.
+    """Run a module ``runs`` times and hold its kernels against the predicted ops, one for one.
 
-    ``evict`` empties the caches before each run, ``wait`` returns when the device is idle. A run without marks follows
-    each run with them.
+    A short one runs more often. ``evict`` empties the caches before each run, ``wait`` returns when the device is idle.
+    A run without marks follows each run with them.
 
     Raises:
         MeasurementError: the module launched other kernels than predicted.
@@ -88,7 +92,7 @@ def time_kernels(
     elapsed: list[float] = []
     with torch.no_grad():
         subject.run()
-        for _ in range(runs):
+        while len(elapsed) < runs or (sum(elapsed) < _ENOUGH_S and len(elapsed) < _MOST_TIMES * runs):
             args, kwargs = subject.inputs()
             evict()
             timing = _Timing(stopwatch)

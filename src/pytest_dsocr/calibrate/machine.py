@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from dsocr_cost.efficiency import Machine
-from dsocr_cost.errors import DeviceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from dsocr_cost.device import Device
-
     from .stopwatch import Stopwatch
 
-__all__ = ["Ramp", "bandwidths", "machine_of", "measure_machine", "ramp"]
+__all__ = ["Ramp", "bandwidths", "measure_machine", "ramp"]
 
 _ROUNDS = 7
 _SIDES = {"cpu": (1024, 2048), "cuda": (4096, 8192)}  # of square matmuls
@@ -41,27 +38,6 @@ def measure_machine(name: str, device: str, cache_bytes: int, stopwatch: Stopwat
     climbed = ramp(device, cache_bytes, stopwatch)
     memory, cache = bandwidths(climbed, cache_bytes)
     return Machine(name, peaks, memory, cache_bytes, cache), climbed
-
-
-def machine_of(device: Device, cache_bandwidth: float) -> Machine:
-    """Take a card's figures from its datasheet.
-
-    Raises:
-        DeviceError: a figure that time needs is unknown.
-    """
-    needed = {
-        "bf16_flops_per_s": device.bf16_flops_per_s,
-        "fp32_flops_per_s": device.fp32_flops_per_s,
-        "bandwidth_bytes_per_s": device.bandwidth_bytes_per_s,
-        "l2_bytes": device.l2_bytes,
-        "sms": device.sms,
-    }
-    unknown = [key for key, figure in needed.items() if figure is None]
-    if unknown:
-        msg = f"device {device.name}: {', '.join(unknown)}: unknown, and time needs it"
-        raise DeviceError(msg)
-    bf16, fp32, bandwidth, cache, sms = needed.values()
-    return Machine(device.name, {2: bf16, 4: fp32}, bandwidth, cache, cache_bandwidth, int(sms or 1))  # type: ignore[arg-type,dict-item]
 
 
 def ramp(device: str, cache_bytes: int, stopwatch: Stopwatch) -> Ramp:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dsocr_cost import Mode
+from dsocr_cost.layers import CLIPVisionEmbeddings, DeepseekV2RMSNorm, LayerNorm2d, LlamaRotaryEmbedding, MoEGate
 from dsocr_cost.model import Decoder, Vision
 
 from ..case import Case
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dsocr_cost import DeepseekOCRConfig
+    from dsocr_cost.layers import Layer
 
 __all__ = ["Point", "calibration_points", "thinned"]
 
 _VIEWS = (432, 576, 768, 1152)
 _CROP, _CROP_GRIDS = 592, ((1, 3), (1, 5))
+_MAPS = (27, 48, 72)
 _PREFILLS = (3, 12, 48, 192, 400, 800, 1200)
 _KEYS = (24, 200, 800, 3000)
 _BATCHES = (1, 5)
@@ -30,9 +33,9 @@ _BATCHES = (1, 5)
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A part of the model, with few layers, and the sizes of one run."""
+    """A layer, or a part of the model with few of them, and the sizes of one run."""
 
-    part: Vision | Decoder
+    part: Layer
     case: Case
 
 
@@ -51,6 +54,16 @@ def calibration_points(config: DeepseekOCRConfig) -> Iterator[Point]:
     """Go through the runs, the short ones first."""
     few = thinned(config)
     decoder = Decoder(few.decoder)
+    for layer in (DeepseekV2RMSNorm, MoEGate, LlamaRotaryEmbedding):
+        # so little work that most of their time is the host's
+        yield Point(layer.from_config(few.decoder), Case(f"one position of {layer.__name__}", batch=1, q_len=1))
+    # positions are looked up, not resized, where there are as many as it was trained on
+    trained = few.clip.image_size // few.clip.patch_size
+    case = Case(f"three of {trained} x {trained} features", batch=3, height=trained, width=trained)
+    yield Point(CLIPVisionEmbeddings(few.clip, patches="sam"), case)
+    for side in _MAPS:
+        case = Case(f"map of {side} x {side}", batch=1, height=side, width=side)
+        yield Point(LayerNorm2d.from_config(few.sam), case)
     for keys in _KEYS:
         for batch in _BATCHES:
             name = f"{batch} x decode over {keys} keys"

@@ -14,32 +14,36 @@ from dsocr_cost.interpolation import Interpolation
 from dsocr_cost.profile import Host, Sample, Site, features, site_key, work
 
 from .fit import fit_smooth
+from .fit_tiles import fit_gemm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from dsocr_cost.efficiency import KernelClass, KernelModel, Machine, Smooth
+    from dsocr_cost.efficiency import KernelClass, KernelModel, Machine
 
     from .kernels import Kernel, TimedRun
 
 __all__ = ["host", "models", "sites", "spread"]
 
-_SMALL_S = 20e-3  # runs in which the host's share can be told from the kernels'
+_SMALL_S = 2e-3  # runs in which the host's share can be told from the kernels'
+_TILED = {"gemm", "grouped_gemm", "convolution"}
+_HOST_BOUND = 1.5
 _SHARE = 0.9
 
 
-def models(kernels: Iterable[Kernel], machine: Machine, item_bytes: int) -> dict[KernelClass, Smooth]:
-    """Fit each class to its kernels."""
+def models(kernels: Iterable[Kernel], machine: Machine, item_bytes: int) -> dict[KernelClass, KernelModel]:
+    """Fit each class to its kernels; where a machine has multiprocessors, matmuls as tiles over those."""
     by_class = defaultdict["KernelClass", list["Kernel"]](list)
     for kernel in kernels:
         by_class[kernel_class(kernel.op)].append(kernel)
-    return {
-        kind: fit_smooth(
-            [limits(kernel.op, machine, item_bytes) for kernel in members],
-            [kernel.median for kernel in members],
-        )
-        for kind, members in by_class.items()
-    }
+    made: dict[KernelClass, KernelModel] = {}
+    for kind, members in by_class.items():
+        ops, seconds = [kernel.op for kernel in members], [kernel.median for kernel in members]
+        if machine.sms > 1 and kind in _TILED:
+            made[kind] = fit_gemm(ops, seconds, machine, item_bytes)
+        else:
+            made[kind] = fit_smooth([limits(op, machine, item_bytes) for op in ops], seconds)
+    return made
 
 
 def sites(
@@ -62,18 +66,22 @@ def sites(
     return made
 
 
-def host(runs: Sequence[TimedRun], *, overlaps: bool) -> Host:
-    """Tell what the host takes for a launch from short runs: their time less that of their kernels."""
-    shares = [
-        (statistics.median(run.elapsed) - sum(kernel.median for kernel in run.kernels)) / len(run.kernels)
-        for run in runs
-        if statistics.median(run.elapsed) < _SMALL_S or overlaps
-    ]
-    if not shares:
-        shares = [0.0]
-    middle = max(statistics.median(shares), 0.0)
-    error = max((abs(one - middle) for one in shares), default=0.0) / middle if middle else 1.0
-    return Host(middle, 0.0, overlaps=overlaps, error=error)
+def host(runs: Iterable[TimedRun], *, overlaps: bool) -> Host:
+    """Tell what the host takes for a launch.
+
+    On a CPU, from short runs: their time less that of their kernels. On a card, from runs that wait for the host: those
+    that take far longer than their kernels. Without such runs it takes nothing, with an error of all of it.
+    """
+    shares = []
+    for run in runs:
+        elapsed, kernels = statistics.median(run.elapsed), sum(kernel.median for kernel in run.kernels)
+        if overlaps and elapsed > _HOST_BOUND * kernels:
+            shares.append(elapsed / len(run.kernels))
+        elif not overlaps and elapsed < _SMALL_S:
+            shares.append((elapsed - kernels) / len(run.kernels))
+    dispatch = max(statistics.median(shares), 0.0) if shares else 0.0
+    error = max(abs(one - dispatch) for one in shares) / dispatch if dispatch else 1.0
+    return Host(dispatch, 0.0, overlaps=overlaps, error=error)
 
 
 def spread(seconds: Sequence[float]) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,6 +27,9 @@ if TYPE_CHECKING:
     from dsocr_cost.profile_json import Calibration
 
 __all__ = ["Speed", "speed_of", "speed_options"]
+
+_TENSOR_CORE_BYTES = 2
+"""Of an element whose peak stands in a datasheet for tensor cores."""
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
@@ -63,8 +65,8 @@ _OPTIONS = (
         metavar="X",
         envvar="MFU_PEAK_TFLOPS",
         show_envvar=True,
-        help="The dense peak that MFU is a share of, in TFLOP/s, in place of the machine's; with --device, time is "
-        "predicted from it too.",
+        help="The dense peak that MFU is a share of, in TFLOP/s, in place of the machine's; with --device, time in "
+        "16 bits is predicted from it too.",
     ),
 )
 
@@ -106,14 +108,14 @@ def speed_of(options: Mapping[str, Any], execution: Execution) -> Speed | None:
         _warn_of_another_execution(options["profile"], calibration, execution)
         profile = calibration.profile
     else:
-        profile = _by_architecture(options, peak)
+        profile = _by_architecture(options, peak if size == _TENSOR_CORE_BYTES else None)
     return Speed(profile, options["launch"], peak or profile.machine.flops_per_s[size])
 
 
 def _by_architecture(options: Mapping[str, Any], peak: float | None) -> Profile:
-    device = device_of(options["device"], options["devices"])
-    made: Profile = import_module("dsocr_cost.architecture").profile_of(device, peak)
-    return made
+    from dsocr_cost.architecture import profile_of
+
+    return profile_of(device_of(options["device"], options["devices"]), peak)
 
 
 def _calibration(path: Path) -> Calibration:

@@ -12,7 +12,14 @@ __all__ = ["Clock", "WallClock"]
 
 
 class Clock(Protocol):
-    """Times one run at a time. ``note`` says what a reader of its figures has to know; empty for nothing."""
+    """Times one run at a time.
+
+    ``captured`` says whether what it times is a replay of the first run, on that run's inputs; ``note`` what else a
+    reader of its figures has to know, empty for nothing.
+    """
+
+    @property
+    def captured(self) -> bool: ...  # noqa: D102 - the class docstring says it
 
     @property
     def note(self) -> str: ...  # noqa: D102 - the class docstring says it
@@ -25,6 +32,7 @@ class Clock(Protocol):
 class WallClock:
     """Times what ends when it returns, as on a CPU."""
 
+    captured = False
     note = ""
 
     def seconds(self, run: Callable[[], object]) -> float:

@@ -24,6 +24,7 @@ class CudaEventClock:
     With ``lead_cycles`` the device is busy for as long before, so that the host's first launch is no part of it.
     """
 
+    captured = False
     note = ""
 
     def __init__(self, device: str, *, lead_cycles: int = 0) -> None:

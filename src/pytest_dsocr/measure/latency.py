@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import MeasurementError, NotSupportedError
+from ..markers import NO_TIME
 from ..metrics import LATENCY, Metric
 from .clock import WallClock
 from .contention import others_share, usage
@@ -81,8 +82,7 @@ class LatencyMeasurer:
 
     def _refuse(self, device: str) -> None:
         if device == "meta":
-            msg = "time needs a real device: give --dsocr-device cpu or cuda"
-            raise NotSupportedError(msg)
+            raise NotSupportedError(NO_TIME)
         if not device.startswith(("cpu", "cuda")):
             msg = f"time is measured on cpu and cuda, and this module is on {device}"
             raise NotSupportedError(msg)
@@ -103,7 +103,7 @@ class LatencyMeasurer:
             state = _state(device)
 
             def make_ready() -> None:
-                if not getattr(clock, "captured", False):  # a replay runs on the inputs that were captured
+                if not clock.captured:  # a replay runs on the inputs that were captured
                     run.renew()
                 evict()
 
@@ -126,7 +126,7 @@ class LatencyMeasurer:
             details["stdev_s"] = timing.standard_deviation
         if after.sm_clock_mhz is not None:
             details["sm_clock_mhz"] = after.sm_clock_mhz
-        launch = "CUDA graph" if getattr(clock, "captured", False) else "eager"
+        launch = "CUDA graph" if clock.captured else "eager"
         notes = (f"{self._settings.cache} cache", launch, f"spread by {timing.cause}")
         return Measurement(
             timing.median,

@@ -112,4 +112,15 @@ def _told(holder: Path) -> str:
         pid, since = int(content["pid"]), time.localtime(int(content["since"]))
     except (OSError, ValueError, TypeError, KeyError, OverflowError):
         return "another process"
-    return f"process {pid} since {time.strftime('%H:%M:%S', since)}"
+    return f"process {pid} since {time.strftime('%H:%M:%S', since)}{_paused(pid)}"
+
+
+def _paused(pid: int) -> str:
+    """Say of a process that is stopped, by a debugger or a signal, that it will not go on by itself."""
+    import psutil
+
+    try:
+        paused = psutil.Process(pid).status() in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
+    except (psutil.Error, ValueError):
+        return ""
+    return ", which is paused" if paused else ""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Call", "Measurement", "Measurer", "Subject", "ToleranceAware"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Subject:
     """Something that runs: a module or any callable, and how to make the inputs of one run.
 

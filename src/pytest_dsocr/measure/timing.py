@@ -119,10 +119,10 @@ class Timing:
         """What could make the spread, and how wide each is: the widest of all repeats."""
         medians = [attempt.median for attempt in self.repeats]
         return {
-            "others' use of the CPU": self.contention,
-            "drift": max(attempt.drift for attempt in self.repeats),
             "scatter of the rounds": max(attempt.interval for attempt in self.repeats),
+            "drift": max(attempt.drift for attempt in self.repeats),
             "scatter of the repeats": _relative((max(medians) - min(medians)) / 2, self.median),
+            "others' use of the CPU": self.contention,
         }
 
     @property

@@ -81,12 +81,14 @@ def _randomise(parameter: torch.Tensor) -> None:
 class Workshop:
     """Makes modules and tensors of one device and dtype.
 
-    ``attention`` is that of the layers; ``attn_implementation`` is its name in a transformers config.
+    ``attention`` is that of the layers; ``attn_implementation`` is its name in a transformers config. ``keep`` lets the
+    last modules of the whole model stay, for whoever runs one at many sizes.
     """
 
     device: str
     dtype: str
     attention: AttentionName
+    keep: bool = False
 
     @property
     def torch_dtype(self) -> torch.dtype:

@@ -115,6 +115,8 @@ def test_bmm_at_any_size(batch, m, n, k, item):
     op, left, right = kernels.bmm("x", item, batch, m, n, k), meta(batch, m, k, item=item), meta(batch, k, n, item=item)
     assert op.tensor_flops == counted(lambda: torch.bmm(left, right))
     assert predicted(op) == traced(lambda: torch.bmm(left, right))
+    shared = kernels.bmm("x", item, batch, m, n, k, stored=1)
+    assert predicted(shared) == traced(lambda: torch.bmm(left, meta(1, k, n, item=item).expand(batch, k, n)))
 
 
 @pytest.mark.parametrize("bias", [True, False], ids=["with a bias", "without"])

@@ -103,7 +103,7 @@ def test_caches_are_cold_or_warm_before_each_run_and_the_row_says_which(measure,
     monkeypatch.setattr("pytest_dsocr.measure.cache.evictor", lambda *given: lambda: asked.append(given))
     measured = measure(cache=cache, repeats=1)
     assert asked == [(cache, "cpu")] * (2 + 5)
-    assert measured.notes == f"{cache} cache, eager, spread by others' use of the CPU"
+    assert measured.notes == f"{cache} cache, eager, spread by scatter of the rounds"
 
 
 def test_a_busy_machine_is_in_the_spread(measure, monkeypatch):
@@ -114,6 +114,7 @@ def test_a_busy_machine_is_in_the_spread(measure, monkeypatch):
     measured = measure()
     assert measured.spread == measured.details["contention"] == pytest.approx(0.5 - contention.TICK)
     assert measured.details["retries"] == EFFORT.retries
+    assert measured.notes == "cold cache, eager, spread by others' use of the CPU"
 
 
 # --- what cannot be measured ---

@@ -71,6 +71,17 @@ def test_a_device_that_is_measured_on_is_refused_with_who_does(folder, held_else
     assert take(folder)
 
 
+def test_a_holder_that_is_paused_is_told_as_such(folder, held_elsewhere):
+    with held_elsewhere("cpu") as process:
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+        try:
+            with pytest.raises(MeasurementError, match=r" since \d\d:\d\d:\d\d, which is paused: waited 0 s"):
+                take(folder)
+        finally:
+            process.send_signal(signal.SIGCONT)
+
+
 def test_who_waits_gets_the_device_when_the_other_is_done(folder, held_elsewhere):
     with held_elsewhere("cpu") as process:
         process.stdin.close()

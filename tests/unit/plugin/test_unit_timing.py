@@ -9,12 +9,13 @@ from pytest_dsocr.measure.clock import WallClock
 from pytest_dsocr.measure.timing import Attempt, Effort, Timing, median_interval, time_run
 
 QUIET = (1.0,) * 5
+RAMP = tuple(1 + step / 100 for step in range(100))
 
 
 class FakeClock:
     """Shows the given times, one a run, then 1 s for ever; the wall's clock moves along."""
 
-    note = ""
+    captured, note = False, ""
 
     def __init__(self, *seconds):
         self._seconds = chain(seconds, repeat(1.0))
@@ -181,7 +182,7 @@ def test_two_rounds_spread_by_half_their_distance():
         pytest.param([Attempt(QUIET), Attempt(QUIET, 0.5)], 0.5, "others' use of the CPU", id="contention"),
         pytest.param([Attempt(QUIET), Attempt((0.5,) * 5)], 0.25 / 0.75, "scatter of the repeats", id="repeats"),
         pytest.param([Attempt((1, 1, 1, 1, 1.4))], 0.2, "scatter of the rounds", id="rounds"),
-        pytest.param([Attempt((1.0,) * 50 + (1.5,) * 50)], 0.25 / 1.25, "drift", id="drift"),
+        pytest.param([Attempt(RAMP)], 0.25 / 1.495, "drift", id="drift: medians of 1.245 and 1.745"),
     ],
 )
 def test_the_widest_part_is_the_spread_and_its_cause(attempts, spread, cause):
