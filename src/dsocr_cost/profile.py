@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from .efficiency import KernelClass, KernelModel, Limits, Machine, kernel_class, limits
+from .errors import ProfileError
 from .interpolation import Interpolation
 
 if TYPE_CHECKING:
@@ -90,8 +91,16 @@ class Profile:
     sites: Mapping[str, Site] = field(default_factory=dict)
 
     def time(self, op: Op, item_bytes: int) -> OpTime:
-        """Predict one op in isolation, its weights in memory; ``item_bytes`` are those of the model's dtype."""
-        model = self.models[kernel_class(op)]
+        """Predict one op in isolation, its weights in memory; ``item_bytes`` are those of the model's dtype.
+
+        Raises:
+            ProfileError: nothing like it was calibrated.
+        """
+        kind = kernel_class(op)
+        if kind not in self.models:
+            msg = f"{self.source}: models: has no {kind}, which {op.site} is; calibrate with the attention that runs"
+            raise ProfileError(msg)
+        model = self.models[kind]
         seconds = model.seconds(op, self.machine, item_bytes)
         site = self.sites.get(site_key(op))
         if site is not None:

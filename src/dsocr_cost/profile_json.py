@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
+import sys
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -29,6 +29,8 @@ FORMS: dict[str, type[Any]] = {"smooth": Smooth, "tiled_gemm": TiledGemm}
 """The models of kernels that a file may hold, by the name of their form."""
 
 _SEAL = "sha256"
+_ITEM_SIZES = (2, 4)
+_ABOVE_0 = {"compute", "bandwidth", "sharpness", "load_bytes_per_s"}  # what a form divides by; others may be 0
 _KEYS = {"schema", "device", "environment", "measured", "machine", "models", "host", "sites", _SEAL}
 
 
@@ -75,43 +77,46 @@ def read_profile(path: str | os.PathLike[str]) -> Calibration:
     """
     content = _Content(str(path), _load(path))
     content.require("schema", content.got("schema") == SCHEMA, f"{SCHEMA}")
-    missing, unknown = _KEYS - content.values.keys(), content.values.keys() - _KEYS
-    if missing or unknown:
-        problem = f"{', '.join(sorted(missing))}: missing" if missing else f"{', '.join(sorted(unknown))}: unknown"
-        raise ProfileError(f"{path}: {problem}, allowed are {', '.join(sorted(_KEYS))}")
+    missing = _KEYS - content.values.keys()
+    if missing:
+        raise ProfileError(f"{path}: {', '.join(sorted(missing))}: missing; calibrate anew")
+    content.allow(*sorted(_KEYS))
     seal = content.values.pop(_SEAL)
     if seal != _seal(content.values):
         raise ProfileError(f"{path}: {_SEAL}: does not fit what the file says: it was changed; calibrate anew")
-    machine, host = content.section("machine"), content.section("host")
-    peaks = machine.section("flops_per_s")
+    models = content.section("models")
+    models.allow(*CLASSES)
     profile = Profile(
-        Machine(**machine.values | {"flops_per_s": {int(size): peaks.rate(size) for size in peaks.values}}),
-        {kind: _model(content.section("models", kind)) for kind in CLASSES},
-        Host(**host.values),
+        _machine(content.section("machine")),
+        {kind: _model(models.section(kind)) for kind in CLASSES if kind in models.values},
+        _host(content.section("host")),
         f"calibrated, {path}",
         {key: _site(content.section("sites", key)) for key in content.section("sites").values},
     )
-    return Calibration(
-        profile,
-        content.section("device").values,
-        content.section("environment").values,
-        content.section("measured").values,
-    )
+    device, environment, measured = (content.section(key) for key in ("device", "environment", "measured"))
+    return Calibration(profile, device.texts(), environment.texts(), measured.values)
 
 
 class _Content:
-    """An object of the document, and where it stands; the seal vouches for types, this for what is there at all."""
+    """An object of the document, and where it stands: every value is looked at before it is used."""
 
     def __init__(self, source: str, values: Any) -> None:
         self.source = source
         self.values: dict[str, Any] = values
 
     def got(self, key: str) -> Any:
-        return self.values.get(key)
+        if key not in self.values:
+            raise ProfileError(f"{self.source}: {key}: missing")
+        return self.values[key]
 
     def require(self, key: str, holds: bool, allowed: str) -> None:
         if not holds:
             _refuse(f"{self.source}: {key}", self.got(key), allowed)
+
+    def allow(self, *keys: str) -> None:
+        unknown = self.values.keys() - {*keys}
+        if unknown:
+            raise ProfileError(f"{self.source}: {', '.join(sorted(unknown))}: unknown, allowed are {', '.join(keys)}")
 
     def section(self, *keys: str) -> _Content:
         section = self
@@ -121,14 +126,60 @@ class _Content:
         return section
 
     def rate(self, key: str) -> float:
+        self.require(key, _is_number(self.got(key)) and self.got(key) > 0, "a number above 0")
+        return float(self.got(key))
+
+    def share(self, key: str) -> float:
+        self.require(key, _is_number(self.got(key)) and self.got(key) >= 0, "a number of at least 0")
+        return float(self.got(key))
+
+    def count(self, key: str, least: int) -> int:
         value = self.got(key)
-        self.require(key, isinstance(value, int | float) and math.isfinite(value) and value > 0, "a number above 0")
-        return float(value)
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        self.require(key, whole and value >= least, f"a whole number of at least {least}")
+        return int(value)
+
+    def flag(self, key: str) -> bool:
+        self.require(key, isinstance(self.got(key), bool), "true or false")
+        return bool(self.got(key))
+
+    def text(self, key: str) -> str:
+        self.require(key, isinstance(self.got(key), str), "a text")
+        return str(self.got(key))
+
+    def texts(self) -> dict[str, str]:
+        return {key: self.text(key) for key in self.values}
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= sys.float_info.max  # an int may be beyond any float; not a number compares as false
+
+
+def _machine(content: _Content) -> Machine:
+    content.allow(*(one.name for one in fields(Machine)))
+    peaks = content.section("flops_per_s")
+    peaks.allow(*(str(size) for size in _ITEM_SIZES))
+    return Machine(
+        name=content.text("name"),
+        flops_per_s={size: peaks.rate(str(size)) for size in _ITEM_SIZES},
+        bandwidth_bytes_per_s=content.rate("bandwidth_bytes_per_s"),
+        cache_bytes=content.count("cache_bytes", 0),
+        cache_bandwidth_bytes_per_s=content.rate("cache_bandwidth_bytes_per_s"),
+        sms=content.count("sms", 1),
+    )
+
+
+def _host(content: _Content) -> Host:
+    content.allow(*(one.name for one in fields(Host)))
+    times = content.share("dispatch_s"), content.share("latency_s")
+    return Host(*times, overlaps=content.flag("overlaps"), error=content.share("error"))
 
 
 def _load(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_no_constant)
     except OSError as error:
         raise ProfileError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
@@ -138,6 +189,10 @@ def _load(path: str | os.PathLike[str]) -> dict[str, Any]:
     return content
 
 
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
+
+
 def _form_of(model: KernelModel) -> dict[str, Any]:
     form = next(name for name, kind in FORMS.items() if type(model) is kind)
     return {"form": form, **asdict(model)}  # type: ignore[call-overload]
@@ -145,17 +200,27 @@ def _form_of(model: KernelModel) -> dict[str, Any]:
 
 def _model(content: _Content) -> KernelModel:
     form = content.got("form")
-    content.require("form", form in FORMS, ", ".join(FORMS))
+    content.require("form", isinstance(form, str) and form in FORMS, f"one of {', '.join(FORMS)}")
     kind: Callable[..., KernelModel] = FORMS[form]
-    names = {one.name for one in fields(FORMS[form])}
-    content.require("form", names == content.values.keys() - {"form"}, f"one with {', '.join(sorted(names))}")
-    return kind(**{name: content.values[name] for name in names})
+    names = [one.name for one in fields(FORMS[form])]
+    content.allow("form", *names)
+    return kind(**{name: content.rate(name) if name in _ABOVE_0 else content.share(name) for name in names})
 
 
 def _site(content: _Content) -> Site:
+    content.allow("error", "samples")
     samples = content.got("samples")
     content.require("samples", isinstance(samples, list) and bool(samples), "a list of measured sizes")
-    return Site(tuple(Sample(*sample) for sample in samples), content.values["error"])
+    return Site(tuple(_sample(f"{content.source}: samples", one) for one in samples), content.share("error"))
+
+
+def _sample(where: str, values: Any) -> Sample:
+    if not isinstance(values, list) or len(values) != len(Sample._fields) or not all(map(_is_number, values)):
+        _refuse(where, values, f"{len(Sample._fields)} numbers: {', '.join(Sample._fields)}")
+    sample = Sample(*values)
+    if min(sample[:3]) < 0 or sample.seconds <= 0 or sample.ratio <= 0:
+        _refuse(where, values, "sizes of at least 0, and seconds and a ratio above 0")
+    return sample
 
 
 def _seal(content: Mapping[str, Any]) -> str:

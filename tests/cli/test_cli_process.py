@@ -37,6 +37,8 @@ def dsocr(*arguments, command=DSOCR, **options):
         pytest.param(("fit", "--memory", "24GiB"), id="fit"),
         pytest.param(("vram", "--grids", "2x3"), id="vram"),
         pytest.param(("completion", "zsh"), id="completion"),
+        pytest.param(("calibrate", "--help"), id="calibrate"),
+        pytest.param(("roofline", "--help"), id="roofline"),
     ],
 )
 def test_nothing_slow_is_imported(arguments):
@@ -130,7 +132,7 @@ def test_the_version_is_that_of_the_package():
     assert dsocr("--version").stdout.startswith("dsocr, version ")
 
 
-@pytest.mark.parametrize("command", ["cost", "sweep", "scaling", "fit", "vram", "completion"])
+@pytest.mark.parametrize("command", ["calibrate", "cost", "sweep", "scaling", "fit", "vram", "roofline", "completion"])
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_every_command_has_help_with_examples(run, command, flag):
     result = run(command, flag)

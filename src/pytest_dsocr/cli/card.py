@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from dsocr_cost.device import Device
 
-__all__ = ["Card", "card_of", "card_options"]
+__all__ = ["Card", "card_of", "card_options", "device_of"]
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
@@ -110,7 +110,7 @@ def card_of(options: Mapping[str, Any]) -> Card | None:
     refuse_together("device", "memory")
     context = options["cuda_context"]
     if options["device"] is not None:
-        device = _device(options["device"], options["devices"])
+        device = device_of(options["device"], options["devices"])
         name, room = device.name, _room(device, context, options["devices"])
     elif given("devices"):
         msg = "--devices: got a file, allowed is one beside --device"
@@ -128,7 +128,12 @@ def card_of(options: Mapping[str, Any]) -> Card | None:
     )
 
 
-def _device(name: str, file: Path | None) -> Device:
+def device_of(name: str, file: Path | None) -> Device:
+    """Find a device, among those of ``--devices`` too.
+
+    Raises:
+        DeviceError: an unknown device, a file that describes none.
+    """
     try:
         devices = None if file is None else load_devices(file)
     except DeviceError as error:

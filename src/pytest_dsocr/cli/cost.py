@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from dsocr_cost.errors import SizeError
+from dsocr_cost.latency import run_latency, run_shares
 from dsocr_cost.sweep import evaluate
 from dsocr_cost.workload import MODES, Workload, crop_grid, image_tokens
 
-from .breakdown import breakdown
-from .cost_document import breakdown_rows, cost_document
+from .breakdown import UNTIMED, breakdown
+from .cost_document import breakdown_rows, cost_document, with_latency
 from .cost_text import breakdown_text, heading, stages_text
 from .image import image_size
 from .options import (
@@ -24,6 +25,7 @@ from .options import (
     warn_of_long_contexts,
     workload_options,
 )
+from .speed import speed_of, speed_options
 from .types import GRID, SIZE, Whole
 
 if TYPE_CHECKING:
@@ -46,6 +48,8 @@ Examples:
   dsocr cost --grid 2x3 --decode-steps 500 --batch 8
   dsocr cost --grid 2x3 --context 2048 --attention flash --dtype float32
   dsocr cost --grid 2x3 --by layer
+  dsocr cost --grid 2x3 --device "RTX 5090" --launch graph
+  dsocr cost --grid 2x3 --profile profile.json --by op
   dsocr cost --grid 2x3 --json | jq .stages.total.tensor_flops
 """
 
@@ -68,6 +72,7 @@ Examples:
     "--context", type=Whole(1), metavar="S", help="Positions of image and text together, in place of --text-tokens."
 )
 @workload_options
+@speed_options
 @click.option(
     "--by",
     type=click.Choice(["stage", "layer", "op"]),
@@ -89,22 +94,32 @@ def cost(
 
     The prefill is decoder and LM head over image and text; decode is the sum of all its steps. The weights of a stage
     are its own; the total holds those of all stages, and pixels and prompt until the run is over.
+
+    Time needs a card or a calibrated machine. It is that of one run with cold caches, with the band that the errors
+    of its source allow; MFU is tensor FLOPs over that time and the dense peak.
     """
     refuse_together("image", "size", "grid")
     refuse_together("context", "text_tokens")
     config, execution, mode = config_of(options["config"]), execution_of(options), MODES[options["mode"]]
+    speed = speed_of(options, execution)
     shown = image_size(image) if image else size
     workload = _workload(mode, crop_grid(*shown, mode) if shown else grid, config, options)
     document = cost_document(workload, _price(workload, config, execution), config, execution)
     counts = ((f"{key} of {name}", count) for name, stage in document["stages"].items() for key, count in stage.items())
     require_int64(counts, *LARGE)
-    items = [] if by == "stage" else breakdown(workload, by, config, execution)
+    shares = UNTIMED
+    if speed is not None:
+        timed = workload, execution, speed.profile, speed.launch
+        document = with_latency(document, run_latency(config, *timed), speed)
+        shares = run_shares(config, *timed) if by != "stage" else shares
+    items = [] if by == "stage" else breakdown(workload, by, config, execution, shares)
     warn_of_long_contexts(document["workload"]["context"] + options["decode_steps"], config)
     if as_json:
         extra = {} if by == "stage" else {"breakdown": breakdown_rows(items)}
         click.echo(json.dumps(document | extra, indent=2))
     else:
-        click.echo("\n\n".join([heading(document), stages_text(document["stages"]), *breakdown_text(items)]))
+        tables = [stages_text(document["stages"], document.get("latency")), *breakdown_text(items)]
+        click.echo("\n\n".join([heading(document), *tables]))
 
 
 def _workload(mode: Mode, grid: Grid | None, config: DeepseekOCRConfig, options: dict[str, Any]) -> Workload:

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import shutil
-import textwrap
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
-from dsocr_cost.report import MISSING, count_text, flops_text, quantity
+from dsocr_cost.report import MISSING, count_text, flops_text, quantity, seconds_text
 
-from .breakdown import ADDITIVE, OTHER
+from .breakdown import OTHER
+from .tables import PIPE, fitting_table, paragraph, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from .breakdown import Item, Size
 
 __all__ = ["breakdown_text", "heading", "stages_text"]
-
-PIPE = (120, 24)
-"""Columns and lines of what is no terminal."""
 
 LABELS = {
     "tensor_flops": "tensor-core work",
@@ -35,7 +32,14 @@ LABELS = {
     "allocated_bytes": "allocated, peak",
     "latency_s": "time",
 }
+ENDS = {"latency_low_s": "time, least", "latency_high_s": "time, most"}
 SHORT = {"tensor_flops": "tensor", "cuda_flops": "CUDA", "io_bytes": "I/O", "launches": "launches"}
+OPS = ("kind", "batch x m x n x k", "FLOPs")
+TIMED = ("time", "bound")
+NAME_ROOM = 22
+"""Columns for the name of an op, below which others give way to its time."""
+
+GIVE_WAY = ("kind", "FLOPs")
 VIEWS = {"crops": "vision, all crops", "global": "vision, global view", "layout": "vision, layout of the tokens"}
 
 
@@ -54,15 +58,38 @@ def heading(document: Mapping[str, Any]) -> str:
         asked["dtype"],
         f"{count_text(document['parameters'])} parameters",
     ]
-    return textwrap.fill(", ".join(said), width=max(40, shutil.get_terminal_size(PIPE).columns - 1))
+    return paragraph(said)
 
 
-def stages_text(stages: Mapping[str, Mapping[str, Any]]) -> str:
-    """Write the stages side by side, a metric a line."""
+def stages_text(stages: Mapping[str, Mapping[str, Any]], latency: Mapping[str, Any] | None = None) -> str:
+    """Write the stages side by side, a metric a line, and below where the times come from."""
     rows = [
         [label, *(quantity(metric, stage[metric]) for stage in stages.values())] for metric, label in LABELS.items()
     ]
-    return _table(rows, ["", *stages])
+    if latency is None:
+        return _table(rows, ["", *stages])
+    timed = latency["stages"].values()
+    rows += [[label, *(seconds_text(stage[end]) for stage in timed)] for end, label in ENDS.items()]
+    rows += [["MFU", *(MISSING if stage["mfu"] is None else f"{stage['mfu']:.2%}" for stage in timed)]]
+    return f"{_table(rows, ['', *stages])}\n\n{_time(latency)}"
+
+
+def _time(latency: Mapping[str, Any]) -> str:
+    first, each = (latency[name] for name in ("time_to_first_token", "time_per_output_token"))
+    said = [
+        f"time to first token {_with_band(first)}",
+        f"time per output token {_with_band(each)}",
+        f"on {latency['machine']}",
+        f"{latency['launch']} launch",
+        f"times and bands: {latency['source']}",
+        f"MFU is of {latency['peak_flops_per_s'] / 1e12:,.4g} TFLOP/s",
+    ]
+    return paragraph(said)
+
+
+def _with_band(time: Mapping[str, float]) -> str:
+    low, high = (seconds_text(time[end]) for end in ENDS)
+    return f"{seconds_text(time['latency_s'])} ({low} to {high})"
 
 
 def breakdown_text(items: Sequence[Item]) -> Iterator[str]:
@@ -74,15 +101,23 @@ def breakdown_text(items: Sequence[Item]) -> Iterator[str]:
 
 
 def _layers(items: Sequence[Item]) -> str:
-    rows = [[item.layer, *_counts(item)] for item in items]
-    return _table(rows, ["layer", *SHORT.values()])
+    """Write a line a layer; where time leaves no room, without CUDA cores and launches."""
+    columns = [("layer", [item.layer for item in items])]
+    columns += [(head, [quantity(count, item.counts.get(count)) for item in items]) for count, head in SHORT.items()]
+    if items[0].seconds is None:
+        return table(columns)
+    columns += [(head, [_timed(item)[at] for item in items]) for at, head in enumerate(TIMED)]
+    return fitting_table(columns, [SHORT["launches"], SHORT["cuda_flops"]])[0]
 
 
 def _ops(items: Sequence[Item]) -> str:
     """Write each op under its layer, so that its own name is short; all names are whole."""
     cells = [_op(item) for item in items]
-    nameless = _op_table(["", *row] for row in cells)[0]
-    room = shutil.get_terminal_size(PIPE).columns - len(nameless) + nameless.index("kind") - 2
+    room = _room(cells)
+    for head in GIVE_WAY if items[0].seconds is not None else ():
+        if room < NAME_ROOM:
+            cells = [{name: cell for name, cell in row.items() if name != head} for row in cells]
+            room = _room(cells)
     lines: list[tuple[str, Item | None]] = []
     for layer, ops in groupby(items, key=lambda item: item.layer):
         members = [(_own_name(op), op) for op in ops]
@@ -90,7 +125,7 @@ def _ops(items: Sequence[Item]) -> str:
             lines.append((layer, None))
         lines += _under(members, room, indent=2)
     named = [name for name, item in lines if item]
-    heading, rule, *rows = _op_table([name, *row] for name, row in zip(named, cells, strict=True))
+    heading, rule, *rows = _op_table([{"op": name} | row for name, row in zip(named, cells, strict=True)])
     body = iter(rows)
     return "\n".join([heading, rule, *(next(body) if item else name for name, item in lines)])
 
@@ -111,23 +146,30 @@ def _own_name(item: Item) -> str:
     return item.path.removeprefix(item.layer.removesuffix(OTHER)).removeprefix(".")
 
 
-def _op_table(rows: Iterable[list[str]]) -> list[str]:
-    headers = ["op", "kind", "batch x m x n x k", "FLOPs"]
-    return _table([*rows], headers, ("left", "left", "left", "right")).splitlines()
+def _op_table(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    sides = ["right" if head in ("FLOPs", "time") else "left" for head in rows[0]]
+    return _table([[*row.values()] for row in rows], [*rows[0]], sides).splitlines()
 
 
-def _op(item: Item) -> list[str]:
+def _room(rows: Sequence[Mapping[str, str]]) -> int:
+    """Count the columns that are left for names, beside the space behind them."""
+    return shutil.get_terminal_size(PIPE).columns - len(_op_table(rows)[1]) - 2
+
+
+def _op(item: Item) -> dict[str, str]:
     sizes = " x ".join(_size(size) for size in item.matmul.values()) if item.matmul else ""
     flops = item.counts["tensor_flops"] + item.counts.get("cuda_flops", 0)  # the kind says which
-    return [str(item.kind), sizes, flops_text(flops) if flops else MISSING]
+    cells = [str(item.kind), sizes, flops_text(flops) if flops else MISSING]
+    timed = {} if item.seconds is None else dict(zip(TIMED, _timed(item), strict=True))
+    return dict(zip(OPS, cells, strict=True)) | timed
+
+
+def _timed(item: Item) -> list[str]:
+    return [seconds_text(item.seconds or None), item.bound or ""]
 
 
 def _size(size: Size) -> str:
     return str(size) if isinstance(size, int) else "..".join(str(end) for end in size)
-
-
-def _counts(item: Item) -> list[str]:
-    return [quantity(metric, item.counts.get(metric)) for metric in ADDITIVE]
 
 
 def _table(rows: list[list[str]], headers: Sequence[str], alignment: Sequence[str] | None = None) -> str:

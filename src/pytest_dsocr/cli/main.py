@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["dsocr", "main"]
 
 COMMANDS = {
+    "calibrate": "calibrate:calibrate",
     "completion": "completion:completion",
     "cost": "cost:cost",
     "fit": "fit:fit",
+    "roofline": "roofline:roofline",
     "scaling": "scaling:scaling",
     "sweep": "sweep:sweep",
     "vram": "vram:vram",
@@ -50,6 +52,8 @@ Examples:
   dsocr sweep --grids published --csv grids.csv
   dsocr fit --device "RTX 5090"
   dsocr vram --grids model --batch 1,8
+  dsocr calibrate --device cuda:0 -o profile.json
+  dsocr roofline --device "RTX 5090" -o roofline.svg
   dsocr COMMAND --help
 """
 
@@ -134,7 +138,7 @@ def _refuse_output(reason: str) -> NoReturn:
 )
 @click.version_option(package_name="pytest-dsocr", prog_name="dsocr")
 def dsocr() -> None:
-    """Say what DeepSeek-OCR costs: FLOPs, bytes and memory, stage by stage."""
+    """Say what DeepSeek-OCR costs: FLOPs, bytes, memory and time, stage by stage."""
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from ..results import check_writable
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["check_file", "check_plots", "check_tables", "make_folder", "tell_terminal"]
+__all__ = ["check_file", "check_matplotlib", "check_plots", "check_tables", "make_folder", "tell_terminal"]
 
 
 def check_file(option: str, path: Path) -> None:
@@ -60,15 +60,24 @@ def make_folder(option: str, path: Path) -> None:
         raise OptionError(msg) from error
 
 
+def check_matplotlib(option: str) -> None:
+    """Refuse to draw without matplotlib.
+
+    Raises:
+        OptionError: there is none.
+    """
+    if find_spec("matplotlib") is None:
+        msg = f'{option}: needs matplotlib: pip install "pytest-dsocr[plots]"'
+        raise OptionError(msg)
+
+
 def check_plots(path: Path) -> None:
     """Make the folder for plots, and refuse what would keep them from being drawn.
 
     Raises:
         OptionError: there is no matplotlib, or the folder cannot be made or written to.
     """
-    if find_spec("matplotlib") is None:
-        msg = 'plots: needs matplotlib: pip install "pytest-dsocr[plots]"'
-        raise OptionError(msg)
+    check_matplotlib("plots")
     make_folder("plots", path)
     check_file("plots", path / "flops.svg")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,8 @@ from .options import (
 from .outputs import check_plots, check_tables, tell_terminal
 from .points import priced_contexts, priced_grids, warn_of_long_points
 from .sweep_text import csv_text, json_text, table_text
-from .types import CONTEXTS, GRIDS
+from .targets import Targets
+from .types import CONTEXTS, GRIDS, SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +43,7 @@ Examples:
   dsocr sweep --context 256:8192:256 --decode-steps 1 --json lengths.json
   dsocr sweep --context 256 512 1024:8192:1024
   dsocr sweep --grids published --plots figures
+  dsocr sweep --grids published --ttft 1s --tpot 50ms
 """
 
 
@@ -61,6 +64,18 @@ Examples:
     "Takes several, and may be given more than once.",
 )
 @workload_options
+@click.option(
+    "--ttft",
+    type=SECONDS,
+    metavar="TIME",
+    help="A target for the first token, such as 1s: say what vision and prefill take a second.",
+)
+@click.option(
+    "--tpot",
+    type=SECONDS,
+    metavar="TIME",
+    help="A target for each token after it, such as 50ms: say what a decode step takes a second.",
+)
 @click.option("--csv", type=click.Path(path_type=Path), metavar="FILE", help="Write a row a point.")
 @click.option("--json", type=click.Path(path_type=Path), metavar="FILE", help="Write all points.")
 @click.option("--plots", type=click.Path(path_type=Path), metavar="DIR", help="Draw the points into this folder.")
@@ -75,35 +90,43 @@ def sweep(
 ) -> None:
     """Price many crop grids, each with --text-tokens of text, or many prompts without an image.
 
-    Files have all counts in full.
+    Files have all counts in full. A target takes tensor FLOPs a second, and GB a second: the least that has to be
+    moved. No machine meets it with less; docs/latency.md says what one really takes.
     """
     _require_one(grids, context)
     chosen, contexts = tuple(dict.fromkeys(chain(*grids))), tuple(dict.fromkeys(chain(*context)))
     check_tables(csv, json)
     if plots is not None:
         check_plots(plots)
-    config = config_of(options["config"])
+    config, targets = config_of(options["config"]), Targets(options["ttft"], options["tpot"])
     points = _points(chosen, contexts, config, options)
     warn_of_long_points([point.context + point.decode_steps for point in points], config)
     if csv is not None:
-        write_text_atomically(csv, csv_text(points))
+        write_text_atomically(csv, csv_text(points, targets))
     if json is not None:
         mode = options["mode"] if grids else None
-        write_text_atomically(json, json_text(points, mode, execution_of(options)))
-    table, left_out = table_text(points, images=bool(chosen))
+        write_text_atomically(json, json_text(points, mode, execution_of(options), targets))
+    table, left_out = table_text(points, images=bool(chosen), targets=targets)
     click.echo(table)
     if plots is not None:
-        _draw(points, plots, execution_of(options), measured=options if grids else None)
+        _draw(points, plots, execution_of(options), targets, measured=options if grids else None)
     tell_terminal(left_out, csv, json, plots)
 
 
-def _draw(points: Sequence[SweepPoint], plots: Path, execution: Execution, measured: dict[str, Any] | None) -> None:
+def _draw(
+    points: Sequence[SweepPoint],
+    plots: Path,
+    execution: Execution,
+    targets: Targets,
+    measured: dict[str, Any] | None,
+) -> None:
     """Draw the points, and beside them what was measured: the published grids, for the published workload."""
     from ..published.grids import DECODE_STEPS, TEXT_TOKENS
     from ..published.measured import read_measured
     from ..report.plots import predicted_and_measured, sweep_plots
 
-    sweep_plots(points, plots, execution=execution)
+    asked = {name: seconds for name, seconds in asdict(targets).items() if seconds is not None}
+    sweep_plots(points, plots, execution=execution, **asked)
     workload = {"mode": "gundam", "text_tokens": TEXT_TOKENS, "decode_steps": DECODE_STEPS, "batch": 1}
     workload |= {"implementation": "transformers", "config": None}
     if measured is None or any(measured[name] != value for name, value in workload.items()):

@@ -11,7 +11,7 @@ from tabulate import tabulate
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["Column", "fitting_table", "paragraph", "table"]
+__all__ = ["PIPE", "Column", "fitting_table", "paragraph", "table"]
 
 Column: TypeAlias = "tuple[str, list[str]]"
 """A head, which may take several lines, and a cell a row."""
@@ -22,7 +22,8 @@ PIPE = (120, 24)
 
 def paragraph(said: Iterable[str]) -> str:
     """Write what was said with commas, in lines of the terminal."""
-    return textwrap.fill(", ".join(said), width=max(40, shutil.get_terminal_size(PIPE).columns - 1))
+    width = max(40, shutil.get_terminal_size(PIPE).columns - 1)
+    return textwrap.fill(", ".join(said), width, break_long_words=False, break_on_hyphens=False)
 
 
 def table(columns: Sequence[Column]) -> str:
@@ -33,8 +34,12 @@ def table(columns: Sequence[Column]) -> str:
     return tabulate(rows, heads, colalign=alignment, disable_numparse=True, preserve_whitespace=True)
 
 
-def fitting_table(columns: Sequence[Column], dispensable: Sequence[str]) -> tuple[str, str]:
-    """Write as many columns as the terminal is wide for, and say what is left out for that.
+def fitting_table(
+    columns: Sequence[Column],
+    dispensable: Sequence[str],
+    elsewhere: str = "a wider terminal, --csv and --json have them",
+) -> tuple[str, str]:
+    """Write as many columns as the terminal is wide for, and say what is left out for that, and where it is.
 
     ``dispensable`` are heads, the first to go first; without those a table may still be too wide.
     """
@@ -44,4 +49,4 @@ def fitting_table(columns: Sequence[Column], dispensable: Sequence[str]) -> tupl
         if max(map(len, text.splitlines())) <= width:
             break
     names = ", ".join(head.partition("\n")[0] for head in reversed(dispensable[:gone]))
-    return text, f"left out for the width: {names} (a wider terminal, --csv and --json have them)" if names else ""
+    return text, f"left out for the width: {names} ({elsewhere})" if names else ""

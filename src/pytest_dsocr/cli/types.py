@@ -34,7 +34,9 @@ __all__ = [
     "INT64_MAX",
     "MARGIN",
     "MEMORY",
+    "SECONDS",
     "SIZE",
+    "TERAFLOPS",
     "VIEWS",
     "Whole",
 ]
@@ -169,6 +171,22 @@ def _margin(text: str) -> int | Fraction:
         raise SizeError(msg) from None
 
 
+def _seconds(text: str) -> float:
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?) ?(ms|s)", text.strip().lower(), re.ASCII)
+    if match is None or float(match[1]) == 0:
+        msg = f"time: got {text!r}, allowed is a time above 0 with its unit, s or ms, such as 1s or 50ms"
+        raise SizeError(msg)
+    return float(match[1]) / {"s": 1, "ms": 1000}[match[2]]
+
+
+def _teraflops(text: str) -> float:
+    number = re.fullmatch(r"\d{1,9}(?:\.\d{1,9})?", text.strip(), re.ASCII)
+    if number is None or float(number[0]) == 0:
+        msg = f"peak: got {text!r}, allowed is a number above 0, in TFLOP/s, such as 209.5"
+        raise SizeError(msg)
+    return float(number[0]) * 1e12
+
+
 GRID = _Parsed("HIGHxWIDE", parse_grid)
 """A crop grid."""
 
@@ -198,3 +216,9 @@ MEMORY = _Parsed("SIZE", _memory)
 
 MARGIN = _Parsed("SIZE|PERCENT", _margin)
 """Bytes, or a fraction of the memory."""
+
+TERAFLOPS = _Parsed("X", _teraflops)
+"""TFLOP/s in, FLOP/s out."""
+
+SECONDS = _Parsed("TIME", _seconds)
+"""A time with its unit."""

@@ -22,7 +22,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-__all__ = ["Pair", "Panel", "Picture", "PlotError", "Series", "draw_lines", "draw_pairs", "write_all"]
+__all__ = [
+    "Pair",
+    "Panel",
+    "Picture",
+    "PlotError",
+    "Series",
+    "draw_lines",
+    "draw_pairs",
+    "titled",
+    "write_all",
+    "write_figure",
+]
 
 MOST_MARKERS = 14
 LOG_FROM = 10
@@ -85,7 +96,7 @@ class Pair(NamedTuple):
 def draw_lines(picture: Picture, positions: Sequence[int], axis: str, about: str) -> Figure:
     """Draw a figure's panels side by side, and below its title what they are about."""
     panels = picture.panels
-    figure, body = _titled(picture.title, about, 7.2 if len(panels) == 1 else 1.2 + 4.2 * len(panels), 4.6)
+    figure, body = titled(picture.title, about, 7.2 if len(panels) == 1 else 1.2 + 4.2 * len(panels), 4.6)
     all_axes = body.subplots(1, len(panels), squeeze=False, sharey=picture.share_y)[0]
     wide = _spans(positions)
     marked = _spread(positions, wide)
@@ -108,7 +119,7 @@ def draw_pairs(panels: Mapping[str, Sequence[Pair]], axis: str, about: str) -> F
     """Draw each stage's predicted and measured FLOPs, and their difference below."""
     from matplotlib.ticker import FuncFormatter, NullLocator
 
-    figure, body = _titled("Tensor FLOPs, predicted and measured", about, 1.2 + 4.4 * len(panels), 6.0)
+    figure, body = titled("Tensor FLOPs, predicted and measured", about, 1.2 + 4.4 * len(panels), 6.0)
     grid = body.subplots(2, len(panels), squeeze=False, sharex="col", height_ratios=[3, 1])
     for (above, below), (stage, pairs) in zip(grid.T, panels.items(), strict=True):
         positions, labels = [pair.position for pair in pairs], [pair.label for pair in pairs]
@@ -144,7 +155,7 @@ def draw_pairs(panels: Mapping[str, Sequence[Pair]], axis: str, about: str) -> F
     return figure
 
 
-def _titled(title: str, about: str, width: float, height: float) -> tuple[Figure, SubFigure]:
+def titled(title: str, about: str, width: float, height: float) -> tuple[Figure, SubFigure]:
     """Make a figure with a title and, small, a second line; axes go into what is below both."""
     from matplotlib.figure import Figure
 
@@ -224,6 +235,17 @@ def write_all(directory: Path, figures: Sequence[tuple[str, Callable[[], Figure]
     return list(chain(*paths))
 
 
+def write_figure(path: Path, draw: Callable[[], Figure]) -> None:
+    """Draw one figure into an SVG or a PNG, by the ending of the path.
+
+    Raises:
+        PlotError: matplotlib is missing.
+        ResultsError: the file cannot be written.
+    """
+    with _styled():
+        _write(path, draw())
+
+
 @contextmanager
 def _styled() -> Iterator[None]:
     """Draw with our settings, whatever the user's are.
@@ -244,7 +266,7 @@ def _styled() -> Iterator[None]:
 
 def _write(path: Path, figure: Figure) -> None:
     """Write beside the file, then rename: nobody reads half a picture. The same figure gives the same bytes."""
-    kind = path.suffix.removeprefix(".")
+    kind = path.suffix.removeprefix(".").lower()
     metadata = {"svg": {"Date": None}, "png": {"Software": None}}[kind]
     picture = io.BytesIO()
     figure.savefig(picture, format=kind, dpi=150, metadata=metadata)

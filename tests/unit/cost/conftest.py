@@ -3,6 +3,8 @@
 import pytest
 
 from dsocr_cost import ClipConfig, DecoderConfig, ProjectorConfig, SamConfig, layers
+from dsocr_cost.efficiency import CLASSES, Machine, Smooth
+from dsocr_cost.profile import Host, Profile, Sample, Site
 
 SAM, CLIP, DECODER = SamConfig(), ClipConfig(num_hidden_layers=2), DecoderConfig()
 GRID, TOKENS = {"batch": 2, "height": 5, "width": 3}, {"batch": 2, "tokens": 5}
@@ -50,3 +52,16 @@ def every_layer(request):
 def layer_kinds():
     """The classes that ``every_layer`` goes through."""
     return {type(layer) for layer, _ in CASES.values()}
+
+
+@pytest.fixture
+def profile():
+    """A made-up card: a formula a class, and one site that takes twice as long as its formula at 1e6 FLOPs."""
+    models = {
+        kind: Smooth(fixed_s=1e-6 * (1 + at), compute=0.7, bandwidth=0.8, sharpness=2.0, error=0.1 + at / 100)
+        for at, kind in enumerate(CLASSES)
+    }
+    site = Site((Sample(1_000_000, 2_000, 3_000, 2e-5, 2.0), Sample(8_000_000, 2_000, 24_000, 3e-5, 1.5)), 0.05)
+    host = Host(dispatch_s=5e-6, latency_s=3e-6, overlaps=True, error=0.2)
+    machine = Machine("Bench", {2: 1e14, 4: 5e13}, 1e12, 40_000_000, 4e12, 80)
+    return Profile(machine, models, host, "made up", {"decoder.LMHead.lm_head 129280x1280": site})

@@ -1,0 +1,79 @@
+"""``dsocr calibrate``: measures a machine, and keeps what a prediction of time needs as a profile."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dsocr_cost.execution import ATTENTIONS, DTYPES, Execution
+
+from ..results import write_text_atomically
+from .calibration_text import calibration_text, doubts
+from .options import config_of
+from .outputs import check_file
+from .types import Whole
+
+__all__ = ["calibrate"]
+
+EPILOG = """\b
+Examples:
+  dsocr calibrate --device cpu -o cpu.json
+  dsocr calibrate --device cuda:0 --attention flash -o card.json
+  dsocr cost --grid 2x3 --profile card.json
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.option("--device", metavar="cpu|cuda|cuda:N", required=True, help="What is measured; cuda is the first card.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    required=True,
+    help="Where the profile goes; a file that is there is replaced at the end.",
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(DTYPES),
+    default="bfloat16",
+    show_default=True,
+    help="Type of weights and activations.",
+)
+@click.option(
+    "--attention", type=click.Choice(ATTENTIONS), default="sdpa", show_default=True, help="Which attention runs."
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A Hugging Face config.json with other sizes than the published 3B model's.",
+)
+@click.option(
+    "--runs", type=Whole(1), metavar="N", default=5, show_default=True, help="Runs of each point; the median counts."
+)
+@click.pass_context
+def calibrate(ctx: click.Context, /, device: str, output: Path, config: Path | None, runs: int, **options: Any) -> None:
+    """Measure how fast the kernels of this model run here, in some minutes, and write it down as a profile.
+
+    Few layers of each sort run at sizes between those of real pages, each kernel timed in its place, with cold
+    caches. The machine should have nothing else to do. Of a known card the datasheet's figures stay; of a CPU they
+    are measured too.
+    """
+    if not re.fullmatch(r"cpu|cuda(:\d{1,4})?", device, re.ASCII):
+        raise click.BadParameter(f"got {device!r}, allowed are cpu, cuda and cuda:N", ctx, param_hint="'--device'")
+    check_file("output", output)
+    execution = Execution(attention=options["attention"], dtype=options["dtype"])
+    from ..calibrate.here import calibrate_here  # brings torch
+
+    calibration = calibrate_here(
+        device, config_of(config), execution, runs=runs, tell=lambda text: click.echo(text, err=True)
+    )
+    write_text_atomically(output, calibration.to_json())
+    click.echo(calibration_text(calibration))
+    click.echo(f"wrote {output}")
+    for doubt in doubts(calibration.measured):
+        click.echo(f"warning: {doubt}", err=True)

@@ -1,0 +1,149 @@
+"""The options that say how fast it runs, shared by the subcommands that ask for time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from dsocr_cost.errors import ProfileError
+from dsocr_cost.execution import ITEM_BYTES
+from dsocr_cost.latency import LAUNCHES
+from dsocr_cost.profile_json import read_profile
+
+from .card import device_of
+from .options import given, refuse_together
+from .types import TERAFLOPS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from dsocr_cost.execution import Execution
+    from dsocr_cost.latency import LaunchName
+    from dsocr_cost.profile import Profile
+    from dsocr_cost.profile_json import Calibration
+
+__all__ = ["Speed", "speed_of", "speed_options"]
+
+_TENSOR_CORE_BYTES = 2
+"""Of an element whose peak stands in a datasheet for tensor cores."""
+
+Command = TypeVar("Command", bound="Callable[..., Any]")
+
+_OPTIONS = (
+    click.option(
+        "--device",
+        metavar="NAME",
+        help="A card, by the figures of its datasheet and what kernels make of those on its architecture; its number "
+        "alone will do, such as 4090.",
+    ),
+    click.option(
+        "--profile",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="A machine, as dsocr calibrate measured it, in place of a card: docs/latency.md.",
+    ),
+    click.option(
+        "--devices",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Cards of your own: a name and what you know of it, as docs/devices.md says.",
+    ),
+    click.option(
+        "--launch",
+        type=click.Choice(LAUNCHES),
+        default="eager",
+        show_default=True,
+        help="Kernels back to back, as a CUDA graph runs them, or launched one by one by the host.",
+    ),
+    click.option(
+        "--peak-tflops",
+        type=TERAFLOPS,
+        metavar="X",
+        envvar="MFU_PEAK_TFLOPS",
+        show_envvar=True,
+        help="The dense peak that MFU is a share of, in TFLOP/s, in place of the machine's; with --device, time in "
+        "16 bits is predicted from it too.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """A machine's speed, how it is launched, and the dense peak that MFU is a share of."""
+
+    profile: Profile
+    launch: LaunchName
+    peak_flops_per_s: float
+
+
+def speed_options(command: Command) -> Command:
+    """Add the options to a command: device, profile, devices, launch, peak-tflops."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def speed_of(options: Mapping[str, Any], execution: Execution) -> Speed | None:
+    """Take the speed from a command's options; None where neither device nor profile is given.
+
+    Raises:
+        DeviceError: an unknown device, a file that describes none, a device of whose speed too little is known.
+        ProfileError: a profile that cannot be read.
+        UsageError: options that exclude each other, or that say something of a machine that is not there.
+    """
+    refuse_together("device", "profile")
+    if options["device"] is None:
+        _refuse_alone("devices", beside="--device")
+    if options["device"] is None and options["profile"] is None:
+        _refuse_alone("launch", beside="--device or --profile")
+        _refuse_alone("peak_tflops", beside="--device or --profile")
+        return None
+    size, peak = ITEM_BYTES[execution.dtype], options["peak_tflops"]
+    if options["profile"] is not None:
+        calibration = _calibration(options["profile"])
+        _warn_of_another_execution(options["profile"], calibration, execution)
+        profile = calibration.profile
+    else:
+        profile = _by_architecture(options, peak if size == _TENSOR_CORE_BYTES else None)
+    return Speed(profile, options["launch"], peak or profile.machine.flops_per_s[size])
+
+
+def _by_architecture(options: Mapping[str, Any], peak: float | None) -> Profile:
+    from dsocr_cost.architecture import profile_of
+
+    return profile_of(device_of(options["device"], options["devices"]), peak)
+
+
+def _calibration(path: Path) -> Calibration:
+    try:
+        return read_profile(path)
+    except ProfileError as error:
+        msg = f"profile: {error}"
+        raise ProfileError(msg) from error
+
+
+def _warn_of_another_execution(path: Path, calibration: Calibration, execution: Execution) -> None:
+    """Say on stderr that kernels of another sort were timed than those that are predicted."""
+    timed = calibration.measured.get("execution")
+    if not isinstance(timed, dict):
+        return
+    other = [
+        f"{name} {timed[name]}"
+        for name in ("dtype", "attention")
+        if timed.get(name, getattr(execution, name)) != getattr(execution, name)
+    ]
+    if other:
+        msg = f"{path} was calibrated with {' and '.join(other)}: its band does not hold for what is asked"
+        click.echo(f"warning: {msg}", err=True)
+
+
+def _refuse_alone(name: str, *, beside: str) -> None:
+    """Refuse an option on the command line that says something of nothing; the environment's may stand."""
+    source = click.get_current_context().get_parameter_source(name)
+    if source is not ParameterSource.ENVIRONMENT and given(name):
+        msg = f"{given(name)[0]}: got one of no machine, allowed is one beside {beside}"
+        raise click.UsageError(msg)
