@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-__all__ = ["MARKERS", "NO_GPU", "NO_TIME", "bad_marks", "check_marks", "missing_gpu"]
+__all__ = ["MARKERS", "NO_GPU", "NO_TIME", "bad_marks", "check_marks", "is_for_another_device", "missing_gpu"]
 
 MARKERS: dict[str, str] = {
     "gpu(memory_gib=None, capability=None)": "needs a CUDA device, with at least this memory and compute capability",
@@ -26,6 +26,11 @@ NO_GPU = "needs a GPU, and this run measures on"
 
 NO_TIME = "time needs a real device: give --dsocr-device cpu or cuda"
 """The reason of a time that was not measured on meta."""
+
+
+def is_for_another_device(reason: str) -> bool:
+    """Whether something did not run only because this run measures on another kind of device."""
+    return reason.startswith(NO_GPU) or reason.endswith(NO_TIME)
 
 
 def bad_marks(node: pytest.Item) -> str:

@@ -156,7 +156,7 @@ def or_given(predict: Predict) -> Predict:
 def _predict_latency(layer: Any, case: Case, execution: Execution) -> Prediction:
     """Refuse: what predicts a layer's time depends on the device."""
     del layer, case, execution
-    msg = "no latency model for this device yet: give a figure or a function of the sizes, in seconds"
+    msg = "a run that knows its device predicts this; here, give a figure or a function of the sizes, in seconds"
     raise NotSupportedError(msg)
 
 

@@ -92,7 +92,7 @@ def pytest_dsocr_measurers(
     from .metrics import or_given
 
     run = run_of(config)
-    tracer, latency = Tracer(), LatencyMeasurer(or_given(run.latency_model.predict), run.options.timing)
+    tracer, latency = Tracer(), LatencyMeasurer(or_given(run.predict_latency), run.options.timing)
     counted = (ParameterMeasurer(name) for name in ("params", "weight_bytes"))
     return FlopMeasurer(flop_formulas), *counted, *(TraceMeasurer(name, tracer) for name in TRACED), latency
 

@@ -6,19 +6,23 @@ import platform
 import shutil
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from dsocr_cost import DsocrError
 
 from .collector import Collector
-from .markers import NO_GPU, NO_TIME
+from .markers import is_for_another_device
 from .results import NotRun, Row
 
 if TYPE_CHECKING:
+    from dsocr_cost import Execution
+
+    from .case import Case
     from .comparer import Bench
     from .latency_model import LatencyModel
+    from .metrics import Prediction
     from .options import Options
     from .registry import Registry
     from .results import Results
@@ -99,6 +103,10 @@ class Run:
             peak_flops_per_s=asked.peak_flops_per_s,
         )
 
+    def predict_latency(self, layer: Any, case: Case, execution: Execution) -> Prediction:
+        """Predict a layer's time; the model of this device is made when the first one asks."""
+        return self.latency_model.predict(layer, case, execution)
+
     def check(self) -> None:
         """Refuse now what could not work later. Imports torch only to look for a GPU that was asked for.
 
@@ -141,7 +149,7 @@ class Run:
         by_default = config.args_source is not pytest.Config.ArgsSource.ARGS
         deselected = self.deselected or self.collector.deselected
         not_run = self.results.not_run if self.results else ()
-        missing = any(not one.reason.startswith((NO_GPU, NO_TIME)) for one in not_run) or self.results is None
+        missing = any(not is_for_another_device(one.reason) for one in not_run) or self.results is None
         return by_default and not narrowed and not deselected and not missing
 
     @property

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from pytest_dsocr.measure.device import cpu_name
+
 FAKE_CLOCK = """
 from dataclasses import replace
 
@@ -199,11 +201,11 @@ def test_on_meta_there_is_no_time(project):
     project.tests("def test_it(dsocr):\n    dsocr.compare(1.0, FOUR, metric='latency_s', module=LINEAR, inputs=X)\n")
     project.run("--dsocr-json=rows.json").assert_outcomes(skipped=1)
     assert [one["reason"] for one in project.document()["not_run"]] == [
-        "time needs a real device: give --dsocr-device cpu or cuda"
+        "user.float, 4 tokens, latency_s: time needs a real device: give --dsocr-device cpu or cuda"
     ]
 
 
-def test_a_layer_without_a_latency_model_is_not_run(project):
+def test_a_layer_on_a_cpu_that_nobody_calibrated_is_not_run(project):
     project.tests(
         """
         from dsocr_cost import ProjectorConfig
@@ -217,7 +219,8 @@ def test_a_layer_without_a_latency_model_is_not_run(project):
     )
     project.run("--dsocr-device=cpu", "--dsocr-json=rows.json").assert_outcomes(skipped=1)
     (not_run,) = project.document()["not_run"]
-    assert not_run["reason"].startswith("no latency model for this device yet")
+    assert "no datasheet says how fast" in not_run["reason"]
+    assert "calibrate it (dsocr calibrate --device cpu -o FILE), and give --dsocr-profile FILE" in not_run["reason"]
 
 
 # --- pytest-benchmark ---
@@ -230,7 +233,7 @@ EXTRA = {
     "predicted_s": 2.0,
     "layer": "user.layer",
     "case": "any",
-    "device": "cpu",
+    "device": cpu_name(),
     "rtol": 0.1,
     "verdict": "pass",
 }

@@ -129,7 +129,7 @@ def test_what_it_cannot_do_is_not_run_with_its_reason(project):
     result = project.run("--dsocr-attention=flash", "--dsocr-json=rows.json")
     result.assert_outcomes(skipped=5)
     reasons = [one["reason"] for one in project.document()["not_run"]]
-    assert reasons == ["tiny has no attention at all"] * 4 + ["no module to look into"]
+    assert reasons == ["tiny has no attention at all"] * 4 + ["tiny.Stack, any, modules: no module to look into"]
 
 
 def test_a_measurer_of_the_user_replaces_ours(project):

@@ -50,12 +50,16 @@ def test_it_declares_the_plugin_and_what_it_needs(installed):
     needed = {re.match(r"[\w-]+", requirement)[0] for requirement in metadata.requires if "extra ==" not in requirement}
     assert needed == {
         "click",
+        "filelock",
         "numpy",
+        "nvidia-ml-py",
         "packaging",
         "pillow",
+        "psutil",
         "pytest",
         "pytest-benchmark",
         "pytest-xdist",
+        "scipy",
         "tabulate",
         "torch",
         "transformers",
