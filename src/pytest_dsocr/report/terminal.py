@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tabulate import tabulate
 
 from ..compare import Verdict
+from .accuracy import accuracy_of, accuracy_text
 from .text import figure_of, is_time, mean_and_deviation, printable, share, shorten, signed_of
 
 if TYPE_CHECKING:
@@ -64,7 +65,9 @@ def summary_lines(
         lines += [Line(""), *table] if lines else table
     if results.not_run:
         lines += [Line(""), *_not_run(results, width)]
-    return [*lines, *([Line("")] if lines else []), totals(results)]
+    accuracy = accuracy_of(results.rows)
+    said = [Line(f"dsocr: {accuracy_text(accuracy)}")] if accuracy else []
+    return [*lines, *([Line("")] if lines else []), *said, totals(results)]
 
 
 def totals(results: Results) -> Line:
