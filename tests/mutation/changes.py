@@ -1,4 +1,4 @@
-"""Ways to get one thing of a function wrong: a factor, a side of a sum, a constant, a size, a branch, an op, a moment."""
+"""Ways to get one thing of a function wrong: a factor, a side of a sum, a constant, a size, a branch, an op."""
 
 import ast
 from collections import Counter
