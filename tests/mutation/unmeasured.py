@@ -130,6 +130,21 @@ UNMEASURED: dict[str, dict[str, list[str]]] = {
             "ImageEncoderViT.moments: columns -> 1 (2)",
         ],
     },
+    "layers.sam_attention": {
+        SHAPE: [
+            "Attention.from_config: config.window_size if windowed else config.trained_grid -> config.window_size (1)",
+            "Attention.from_config: config.window_size if windowed else config.trained_grid -> config.trained_grid (1)",
+            "Attention.from_config: config.window_size -> 1 (1)",
+            "Attention.from_config: config.trained_grid -> 1 (1)",
+            "Attention.from_config: config.hidden_size -> 1 (1)",
+            "Attention.from_config: config.num_attention_heads -> 1 (1)",
+            "Attention.from_config: side -> 1 (1)",
+            "Attention.from_config: side -> 1 (2)",
+        ],
+        SAME: [
+            "Attention._relative_positions: 0 -> 1 (1)",
+        ],
+    },
     "layers.sam_block": {
         NEVER_MOST: [
             "Block.moments: batch -> 1 (3)",
