@@ -18,13 +18,20 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 environment: $(VENV)/.ready  ## Build the virtual environment
 
 validate: $(VENV)/.ready  ## Hold every layer against its real module, and print the table
-	$(BIN)/python -m pytest tests/layers --dsocr-require all
+	$(BIN)/python -m pytest tests/layers -m "not latency" --dsocr-require all
 
 test: $(VENV)/.ready  ## Run everything that can fail
 	$(BIN)/python -m pytest -n $(WORKERS)
-	$(BIN)/python -m pytest tests/layers -q -n $(WORKERS) --dsocr-attention eager --dsocr-require all
-	$(BIN)/python -m pytest tests/layers -q -n $(WORKERS) --dsocr-attention flash --dsocr-require all
-	$(BIN)/python -m pytest tests/layers tests/e2e -q -n $(WORKERS) -m "not gpu" --dsocr-config tests/data/odd_config.json --dsocr-require all
+	$(BIN)/python -m pytest tests/layers -q -n $(WORKERS) -m "not latency" --dsocr-attention eager --dsocr-require all
+	$(BIN)/python -m pytest tests/layers -q -n $(WORKERS) -m "not latency" --dsocr-attention flash --dsocr-require all
+	$(BIN)/python -m pytest tests/layers tests/e2e -q -n $(WORKERS) -m "not gpu and not latency" --dsocr-config tests/data/odd_config.json --dsocr-require all
+
+$(VENV)/.oracle: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps --group oracle
+	@touch $@
+
+oracle: $(VENV)/.oracle  ## Hold the forms of kernel time against tables that others measured; 137 MB, some minutes
+	$(BIN)/python -m pytest tests/oracle -m oracle
 
 check: $(VENV)/.ready  ## Lint, types, import contracts
 	$(BIN)/ruff format --check .
@@ -50,10 +57,21 @@ gpu-memory: $(VENV)/.ready  ## On a card: predicted memory against torch's alloc
 	@mkdir -p results
 	$(BIN)/python -m pytest tests/e2e/test_whole_on_gpu.py -p no:xdist -v --dsocr-device cuda --dsocr-require gpu --dsocr-json results/gpu-memory.json
 
+latency: $(VENV)/.ready  ## Calibrate this CPU, then hold every layer and stage against the clock; minutes, on an idle machine
+	@mkdir -p build
+	$(BIN)/dsocr calibrate --device cpu -o build/cpu.json
+	$(BIN)/python -m pytest tests/layers tests/e2e -p no:xdist -m latency -v --dsocr-device cpu --dsocr-profile build/cpu.json --dsocr-require latency --dsocr-json build/cpu-latency.json
+
+gpu-latency: $(VENV)/.ready  ## On a card: the same, kernels back to back and as they are launched; keeps profile and rows under results/
+	@mkdir -p results
+	$(BIN)/dsocr calibrate --device cuda -o results/gpu-profile.json
+	$(BIN)/python -m pytest tests/layers tests/e2e tests/sweeps -p no:xdist -m latency -v --dsocr-device cuda --dsocr-profile results/gpu-profile.json --dsocr-launch graph --dsocr-require gpu --dsocr-grids model --dsocr-json results/gpu-latency-graph.json
+	$(BIN)/python -m pytest tests/layers tests/e2e -p no:xdist -m latency -v --dsocr-device cuda --dsocr-profile results/gpu-profile.json --dsocr-launch eager --dsocr-require gpu --dsocr-json results/gpu-latency-eager.json
+
 blind-spot: $(VENV)/.ready  ## Show what torch's own counter does not see of a prefill
 	$(BIN)/python examples/blind_spot.py
 
 clean:  ## Remove the environment and all caches
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks
 
-.PHONY: help environment validate test check fmt pages blind-spot benchmark measured-pages gpu-memory clean
+.PHONY: help environment validate test check fmt pages blind-spot benchmark measured-pages gpu-memory latency gpu-latency oracle clean

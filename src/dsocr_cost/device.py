@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import DeviceError
 from .int64 import INT64_END
+from .text_file import read_text_file
 
 if TYPE_CHECKING:
     import os
@@ -91,19 +91,11 @@ def load_devices(path: str | os.PathLike[str]) -> tuple[Device, ...]:
     that is known, nothing is reserved. It replaces every known device with which it shares a name.
 
     Raises:
-        DeviceError: the file cannot be read, is no TOML, has an unknown key, lacks a name, or has a value of a wrong
-            type or size. The message names the file, the device, each key that is wrong, what it got and what is
-            allowed.
+        DeviceError: the file cannot be read, is no regular one, is too large, is no TOML, has an unknown key, lacks a
+            name, or has a value of a wrong type or size. The message names the file, the device, each key that is
+            wrong, what it got and what is allowed.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise DeviceError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise DeviceError(f"{path}: is no UTF-8: {error}") from error
-    except ValueError as error:  # a path that no file can have
-        raise DeviceError(f"{_shown(path)}: cannot be read: {error}") from error
-    own = _parse(str(path), text)
+    own = _parse(str(path), read_text_file(path, DeviceError))
     taken = set[str]().union(*(_keys(device) for device in own))
     return (*own, *(device for device in known_devices() if not taken & _keys(device)))
 

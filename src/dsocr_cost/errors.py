@@ -1,6 +1,6 @@
 """The errors of both packages, one small tree."""
 
-__all__ = ["ConfigError", "DeviceError", "DsocrError", "SessionError", "SizeError"]
+__all__ = ["ConfigError", "DeviceError", "DsocrError", "ProfileError", "SessionError", "SizeError"]
 
 
 class DsocrError(Exception):
@@ -13,6 +13,10 @@ class ConfigError(DsocrError, ValueError):
 
 class DeviceError(DsocrError, ValueError):
     """A device that nobody described, or a description of one that no device can have."""
+
+
+class ProfileError(DsocrError, ValueError):
+    """A machine's profile that cannot be read, was changed by hand, or is that of another device."""
 
 
 class SizeError(DsocrError, ValueError):

@@ -60,8 +60,12 @@ class Room:
         if self.memory_bytes > MOST_MEMORY:
             msg = f"memory: got {self.memory_bytes} bytes, allowed are at most {MOST_MEMORY}"
             raise SizeError(msg)
-        left = self.memory_bytes - self.reserved_bytes
-        for name, size in (("cuda_context", self.cuda_context_bytes), ("margin", self.margin_bytes)):
+        left = self.memory_bytes
+        for name, size in (
+            ("reserved", self.reserved_bytes),
+            ("cuda_context", self.cuda_context_bytes),
+            ("margin", self.margin_bytes),
+        ):
             if size >= left:
                 msg = f"{name}: got {size} bytes, allowed is less than the {left} that are left of the memory"
                 raise SizeError(msg)

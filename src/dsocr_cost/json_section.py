@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from .errors import ConfigError
+from .text_file import read_text_file
 
 if TYPE_CHECKING:
     import os
@@ -28,11 +28,9 @@ class JsonSection:
         """Take a parsed mapping as it is, or read a file."""
         if isinstance(source, Mapping):
             return cls("<mapping>", source)
+        text = read_text_file(source, ConfigError)
         try:
-            content = json.loads(Path(source).read_text(encoding="utf-8"))
-        except OSError as error:
-            msg = f"{source}: cannot be read: {error.strerror or error}"
-            raise ConfigError(msg) from error
+            content = json.loads(text)
         except (ValueError, RecursionError) as error:
             msg = f"{source}: is no JSON: {error}"
             raise ConfigError(msg) from error

@@ -108,9 +108,10 @@ def _matmul(name: str, kind: OpKind, sizes: Matmul, read: Count, weights: Count,
     )
 
 
-def bmm(name: str, item_bytes: int, batch: Count, m: Count, n: Count, k: Count) -> Op:
-    """Multiply ``batch`` pairs of matrices, m x k by k x n."""
-    return _matmul(name, "bmm", Matmul(batch, m, n, k), batch * m * k + batch * k * n, 0, batch * m * n, item_bytes)
+def bmm(name: str, item_bytes: int, batch: Count, m: Count, n: Count, k: Count, *, stored: Count | None = None) -> Op:
+    """Multiply ``batch`` pairs of matrices, m x k by k x n; of the second ones ``stored`` are there, if not all."""
+    read = batch * m * k + (batch if stored is None else stored) * k * n
+    return _matmul(name, "bmm", Matmul(batch, m, n, k), read, 0, batch * m * n, item_bytes)
 
 
 def linear(
@@ -166,19 +167,23 @@ def conv2d(
     return _matmul(name, "conv2d", sizes, pixels, weights, positions * out_channels, item_bytes)
 
 
-def fused_attention(name: str, query: Tensor, keys: Count, kv_len: Count, rows: Count, bias: Tensor = NOTHING) -> Op:
+def fused_attention(name: str, item_bytes: int, scores: Matmul, keys: Count, bias: Tensor = NOTHING) -> Op:
     """Score every query against every key, and sum the values by those scores, in one kernel.
 
-    ``query`` [b, h, s, d] has ``rows`` = b * h * s vectors, keys and values have ``keys`` elements each, and ``bias``
-    is added to the scores. Out come as many elements as queries, and a fp32 log-sum a row.
+    ``scores`` are the sizes of queries times keys: batch * heads, q_len, kv_len, head_dim. Keys and values have
+    ``keys`` elements each, fewer where heads share them, and ``bias`` is added to the scores. Out come as many elements
+    as queries, and a fp32 log-sum a row.
     """
     # scores: q [b * h, s, d] @ k.T [b * h, d, t]; values: scores [b * h, s, t] @ v [b * h, t, d]
+    heads, q_len, kv_len, head_dim = scores
+    query = Tensor(heads * q_len * head_dim, item_bytes)
     return Op(
         name,
         "attention",
         tensor_flops=2 * 2 * query.elements * kv_len,
-        read_bytes=(query.elements + 2 * keys) * query.item_bytes + bias.bytes,
-        write_bytes=query.bytes + rows * FP32_BYTES,
+        read_bytes=(query.elements + 2 * keys) * item_bytes + bias.bytes,
+        write_bytes=query.bytes + heads * q_len * FP32_BYTES,
+        scores=scores,
     )
 
 

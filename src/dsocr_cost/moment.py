@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import SizeError
@@ -37,10 +37,13 @@ class Moment:
     cache_bytes: Count = 0
 
 
-def during(module: str, held: Count, moments: Iterable[Moment]) -> Iterator[Moment]:
-    """Take the moments of a submodule, while its caller holds ``held`` bytes beside that one's inputs."""
-    for moment in moments:
-        yield replace(moment, op=f"{module}.{moment.op}", bytes=moment.bytes + held)
+def during(module: str, held: Count, moments: Iterable[Moment], cache_bytes: Count = 0) -> Iterator[Moment]:
+    """Take the moments of a submodule, while its caller holds ``held`` bytes beside that one's inputs.
+
+    ``cache_bytes`` is how much the KV cache of other modules differs by then from what it is in the end.
+    """
+    for one in moments:
+        yield Moment(f"{module}.{one.op}", one.bytes + held, one.cache_bytes + cache_bytes)
 
 
 def activation_bytes(moments: Iterable[Moment]) -> Count:

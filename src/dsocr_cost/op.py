@@ -44,7 +44,9 @@ class Op:
     activation, interpolation or look-up; ``cuda_flops`` one FLOP an output element of pointwise arithmetic and one an
     input element of a reduction. ``read_bytes``, ``weight_bytes`` (read too, from parameters) and ``write_bytes`` are
     those of its tensors, as stored, each once. ``matmul`` holds the sizes that a GEMM library is called with; it is
-    None for a fused attention, whose two products never stand in memory.
+    None for a fused attention, whose two products never stand in memory: ``scores`` holds the sizes of the first,
+    batch * heads matrices of q_len x head_dim by head_dim x kv_len. ``site`` is where in the model it stands: the
+    innermost layer and its name in there (``decoder.DeepseekV2MLP.act_fn``), whichever module holds that layer.
     """
 
     name: str
@@ -56,6 +58,8 @@ class Op:
     write_bytes: Count = 0
     launches: Count = 1
     matmul: Matmul | None = None
+    scores: Matmul | None = None
+    site: str = ""
 
     def __post_init__(self) -> None:
         """Refuse arrays whose product left int64: it wraps in silence."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from .results import NotRun, Results, Row
@@ -20,13 +21,26 @@ CRASHED = "???"
 
 
 def attach(
-    report: pytest.TestReport, *, rows: Iterable[Row], expected: Iterable[str] = (), deselected: bool = False
+    report: pytest.TestReport,
+    *,
+    rows: Iterable[Row],
+    not_run: Iterable[NotRun] = (),
+    expected: Iterable[str] = (),
+    deselected: bool = False,
+    compared: bool = False,
 ) -> None:
     """Put on a report what travels with it between processes.
 
-    The rows of its test; and once a process, the tests that it means to run and whether it left others out.
+    The rows of its test, what it could not measure, and whether it ``compared`` all that it had to although it is
+    skipped; and once a process, the tests that it means to run and whether it left others out.
     """
-    content = {"rows": [row.to_dict() for row in rows], "expected": list(expected), "deselected": deselected}
+    content = {
+        "rows": [row.to_dict() for row in rows],
+        "not_run": [asdict(one) for one in not_run],
+        "expected": list(expected),
+        "deselected": deselected,
+        "compared": compared,
+    }
     # only built-in types cross between processes: a subclass of str, as torch has for its version, kills the worker
     setattr(report, _ATTRIBUTE, json.loads(json.dumps(content)))
 
@@ -34,6 +48,10 @@ def attach(
 def attached_rows(report: pytest.TestReport) -> tuple[Row, ...]:
     """Take them off again."""
     return tuple(Row.from_dict(row) for row in getattr(report, _ATTRIBUTE, {}).get("rows", ()))
+
+
+def _attached_not_run(report: pytest.TestReport) -> tuple[NotRun, ...]:
+    return tuple(NotRun(**one) for one in getattr(report, _ATTRIBUTE, {}).get("not_run", ()))
 
 
 class Collector:
@@ -46,6 +64,7 @@ class Collector:
     def __init__(self) -> None:
         self._expected: dict[str, None] = {}
         self._rows: dict[str, tuple[Row, ...]] = {}
+        self._not_run: dict[str, tuple[NotRun, ...]] = {}
         self._reasons: dict[str, str] = {}
         self._skipped: set[str] = set()
         self.heard = False
@@ -58,13 +77,15 @@ class Collector:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take in a report, of this process or of a worker; a test that is run again replaces its rows."""
         self.heard = True
-        self.expect(getattr(report, _ATTRIBUTE, {}).get("expected", ()))
-        self.deselected |= getattr(report, _ATTRIBUTE, {}).get("deselected", False)
-        if rows := attached_rows(report):
-            self._rows[report.nodeid] = rows
+        attached = getattr(report, _ATTRIBUTE, {})
+        self.expect(attached.get("expected", ()))
+        self.deselected |= attached.get("deselected", False)
+        rows, not_run = attached_rows(report), _attached_not_run(report)
+        if rows or not_run:
+            self._rows[report.nodeid], self._not_run[report.nodeid] = rows, not_run
         if report.outcome != "passed":
             self._reasons.setdefault(report.nodeid, _reason(report))
-        if report.outcome == "skipped" and not hasattr(report, "wasxfail"):
+        if report.outcome == "skipped" and not hasattr(report, "wasxfail") and not attached.get("compared"):
             self._skipped.add(report.nodeid)
         if report.when == CRASHED:
             self.expect([report.nodeid])
@@ -73,12 +94,15 @@ class Collector:
         """Close the books, in the order of collection; ``stopped`` is the reason of tests that were never reached."""
         order = dict.fromkeys([*self._expected, *self._rows])
         rows = tuple(row for test in order for row in self._rows.get(test, ()))
-        not_run = tuple(
-            NotRun(test, self._reasons.get(test, stopped))
-            for test in order
-            if test not in self._rows or test in self._skipped
-        )
+        not_run = tuple(one for test in order for one in self._not_run_of(test, stopped))
         return Results(rows, not_run, environment)
+
+    def _not_run_of(self, test: str, stopped: str) -> Iterable[NotRun]:
+        """List what a test itself could not measure; else the test, if it brought no rows or was skipped after some."""
+        if of_its_own := self._not_run.get(test):
+            return of_its_own
+        missing = test not in self._rows or test in self._skipped
+        return (NotRun(test, self._reasons.get(test, stopped)),) if missing else ()
 
 
 def _reason(report: pytest.TestReport) -> str:

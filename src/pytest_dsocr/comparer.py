@@ -6,29 +6,34 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
 from dsocr_cost import DTYPES, IMPLEMENTATIONS, DeepseekOCRConfig, Execution, SizeError
 from dsocr_cost.layers import layer_name
 
-from .compare import Verdict, judge
+from .compare import Judgement, Verdict, judge
 from .errors import MeasurementError, NotSupportedError, OptionError
+from .figures import plain_band, plain_number
 from .measure.device import device_names, fingerprint, placement
-from .measure.measurement import Subject
+from .measure.measurement import Subject, ToleranceAware
 from .report.failure import failure_text
 from .results import Row
+from .unmeasured import Unmeasured
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from .case import Case
     from .measure.measurement import Measurement, Measurer
     from .metrics import Prediction
     from .options import Options
     from .registry import Registry
-    from .tolerances import Tolerances
+    from .results import NotRun
+    from .tolerances import Rule, Tolerances
+
+    Tell: TypeAlias = Callable[[Row, Sequence[float]], object]
 
 __all__ = ["Bench", "Comparer", "Origin"]
 
@@ -69,18 +74,38 @@ class Bench:
         """The model's sizes: the published ones, or those of ``--dsocr-config``."""
         return DeepseekOCRConfig.from_hf(self.options.config) if self.options.config else DeepseekOCRConfig()
 
+    def is_advice(self, row: Row) -> bool:
+        """Whether a row is an inconclusive time in a run where times make no test fail."""
+        family = self.registry.measurers[row.metric].metric.family
+        return row.verdict is Verdict.INCONCLUSIVE and bool(self.options.advisory) and family == "latency"
+
 
 class Comparer:
     """Compares predictions with measurements for one test.
 
     ``families`` are the metric families that the test is marked with: where there are any, it compares no other.
+    ``rows`` and ``not_run`` are where it puts what it measured, and what it could not measure. ``device`` is where, if
+    not where all tests of the run measure. ``tell`` gets each row of a time, with the rounds.
     """
 
-    def __init__(self, bench: Bench, test: str, families: Collection[str], rows: list[Row]) -> None:
+    def __init__(
+        self,
+        bench: Bench,
+        test: str,
+        families: Collection[str],
+        rows: list[Row],
+        not_run: list[NotRun],
+        *,
+        device: str | None = None,
+        tell: Tell = lambda row, rounds: None,
+    ) -> None:
         self._bench = bench
         self._test = test
         self._families = families
         self._rows = rows
+        self._not_run = not_run
+        self._device = device or bench.device
+        self._tell = tell
 
     @property
     def config(self) -> DeepseekOCRConfig:
@@ -90,7 +115,7 @@ class Comparer:
     @property
     def device(self) -> str:
         """Where this run measures, as torch names it: build your modules there."""
-        return self._bench.device
+        return self._device
 
     @property
     def dtype(self) -> str:
@@ -149,27 +174,37 @@ class Comparer:
     ) -> tuple[Row, ...]:
         """Compare several metrics as :meth:`compare` does one; the test fails after the last, with all that differ.
 
-        Metrics that come from one run, such as ``io_bytes`` and ``launches``, are measured in one run.
+        Metrics that come from one run, such as ``io_bytes`` and ``launches``, are measured in one run. One that cannot
+        be measured keeps no other from it: each metric ends as a row, or is listed as *not run* with its reason.
         """
         __tracebackhide__ = True
         measurers = [self._measurer(metric) for metric in metrics]
         name = name or _name(module if isinstance(layer, Mapping) else layer)
-        rows, failures = [], []
+        rows, failures = list[Row](), list[str]()
         try:
             subject, origin = self._subject(layer, case, module, inputs, kwargs or {})
-            execution = subject.execution or self._execution(origin)
-            for measurer in measurers:
-                prediction = self._predict(measurer, layer, case, execution, name)
-                measurement = measurer.measure(subject, device=origin.device)
-                rows.append(self._judge(name, case, measurer, origin, prediction, measurement))
-                self._rows.append(rows[-1])
-                if rows[-1].verdict is not Verdict.PASS:
-                    terms = prediction.ops, measurement.calls
-                    failures.append(failure_text(rows[-1], measurer.metric.label, *terms, self._bench.width))
         except NotSupportedError as error:
             pytest.skip(str(error))
-        if failures:
-            pytest.fail("\n\n".join(failures), pytrace=False)
+        unmeasured = Unmeasured(self._test, f"{name}, {case.name}", self._not_run)
+        for place, measurer in enumerate(measurers):
+            try:
+                prediction = self._predict(measurer, layer, case, subject.execution or self._execution(origin), name)
+                rule = self._rule(name, case, measurer, origin)
+                patient = measurer.within(rule.rtol) if isinstance(measurer, ToleranceAware) else measurer
+                measurement = patient.measure(subject, device=origin.device)
+                rows.append(self._judge(name, case, measurer, origin, prediction, measurement, rule))
+            except (MeasurementError, NotSupportedError) as error:
+                unmeasured.note([measurer.metric.name], error)
+                continue
+            except Exception as error:  # what cannot be asked for, or a module that raises, ends the test at once
+                unmeasured.note([one.metric.name for one in measurers[place:]], error)
+                raise
+            self._rows.append(rows[-1])
+            self._tell(rows[-1], measurement.samples)
+            if rows[-1].verdict is not Verdict.PASS and not self._bench.is_advice(rows[-1]):
+                terms = prediction.ops, measurement.calls
+                failures.append(failure_text(rows[-1], measurer.metric.label, *terms, self._bench.width))
+        unmeasured.settle(failures)
         return tuple(rows)
 
     def _measurer(self, metric: str) -> Measurer:
@@ -220,6 +255,11 @@ class Comparer:
             msg = f"{name} cannot be priced at {case!r}: {error}"
             raise SizeError(msg) from error
 
+    def _rule(self, layer: str, case: Case, measurer: Measurer, origin: Origin) -> Rule:
+        devices = device_names(self._bench.fingerprint(origin.device))
+        metric = measurer.metric.name
+        return self._bench.tolerances.rule_for(layer=layer, case=case.name, devices=devices, metric=metric)
+
     def _judge(
         self,
         layer: str,
@@ -228,12 +268,22 @@ class Comparer:
         origin: Origin,
         prediction: Prediction,
         measurement: Measurement,
+        rule: Rule,
     ) -> Row:
-        device, metric = self._bench.fingerprint(origin.device), measurer.metric.name
-        rule = self._bench.tolerances.rule_for(layer=layer, case=case.name, devices=device_names(device), metric=metric)
-        predicted = _number("predicted", prediction.value)
-        measured = _number("measured", measurement.value)
-        judgement = judge(predicted, measured, rule.rtol, spread=measurement.spread)
+        metric, advisory = measurer.metric, self._bench.options.advisory
+        predicted = plain_number("predicted", prediction.value)
+        measured = plain_number("measured", measurement.value)
+        judgement = judge(
+            predicted,
+            measured,
+            rule.rtol,
+            spread=measurement.spread,
+            one_sided=metric.one_sided,
+            floor=prediction.floor,
+            doubt=measurement.doubt,
+        )
+        if advisory and metric.family == "latency" and judgement.verdict is Verdict.FAIL:
+            judgement = Judgement(Verdict.INCONCLUSIVE, f"{advisory}: {judgement.reason}")
         problem = measurement.problem or ("a size is 0: nothing was measured" if 0 in case.sizes.values() else "")
         return Row(
             model=origin.model,
@@ -242,8 +292,8 @@ class Comparer:
             dtype=origin.dtype,
             layer=layer,
             case=case.name,
-            metric=metric,
-            device=device,
+            metric=metric.name,
+            device=self._bench.fingerprint(origin.device),
             sizes=case.sizes,
             predicted=predicted,
             measured=measured,
@@ -256,7 +306,10 @@ class Comparer:
             verdict=Verdict.ERROR if problem else judgement.verdict,
             reason=problem or judgement.reason,
             test=self._test,
-            details={detail: _number(detail, value) for detail, value in measurement.details.items()},
+            details={detail: plain_number(detail, value) for detail, value in measurement.details.items()},
+            band=plain_band(prediction.band),
+            source=prediction.source,
+            notes=measurement.notes,
         )
 
 
@@ -267,15 +320,6 @@ def _arguments(inputs: Any) -> tuple[Any, ...]:
         msg = f"inputs: got a mapping of {', '.join(map(str, made))}, allowed are positional arguments; use kwargs"
         raise OptionError(msg)
     return (made,) if hasattr(made, "shape") else tuple(made)
-
-
-def _number(name: str, value: Any) -> Any:
-    """Turn numpy's and torch's numbers into Python's, which alone can be compared exactly and sent on."""
-    number = value.item() if hasattr(value, "item") and getattr(value, "shape", ()) == () else value
-    if isinstance(number, bool) or not isinstance(number, int | float):
-        msg = f"{name}: got {value!r}, allowed is one number"
-        raise MeasurementError(msg)
-    return number
 
 
 def _name(layer: Any) -> str:

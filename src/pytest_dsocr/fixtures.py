@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from .metrics import FAMILIES
-from .state import ROWS, USES, run_of
+from .state import NOT_RUN, ROWS, USES, run_of
 
 if TYPE_CHECKING:
     from .comparer import Comparer
@@ -21,9 +22,19 @@ def dsocr(request: pytest.FixtureRequest) -> Comparer:
 
     A test that asks for it and compares nothing fails: a measurement of nothing is never a pass.
     """
+    from .benchmark import tell_benchmark
     from .comparer import Comparer
 
     request.node.stash[USES] = True
     rows = request.node.stash.setdefault(ROWS, [])
     families = [mark.name for mark in request.node.iter_markers() if mark.name in FAMILIES]
-    return Comparer(run_of(request.config).bench, request.node.nodeid, families, rows)
+    run = run_of(request.config)
+    return Comparer(
+        run.bench,
+        request.node.nodeid,
+        families,
+        rows,
+        request.node.stash.setdefault(NOT_RUN, []),
+        device=run.device_for_test(),
+        tell=partial(tell_benchmark, request),
+    )

@@ -33,10 +33,13 @@ def pytest_dsocr_references() -> Iterable[Reference]:  # type: ignore[empty-body
 
 
 @pytest.hookspec
-def pytest_dsocr_measurers(flop_formulas: Mapping[str, Callable[..., int]]) -> Iterable[Measurer]:  # type: ignore[empty-body]
+def pytest_dsocr_measurers(  # type: ignore[empty-body]
+    flop_formulas: Mapping[str, Callable[..., int]], config: pytest.Config
+) -> Iterable[Measurer]:
     """Return measurers, one a metric; of two for the same metric, the one of the plugin registered later holds.
 
-    Called before anything is measured; import no torch.
+    An implementation may leave out arguments that it does not need. Called before anything is measured; import no
+    torch.
     """
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-__all__ = ["MARKERS", "NO_GPU", "bad_marks", "check_marks", "missing_gpu"]
+__all__ = ["MARKERS", "NO_GPU", "NO_TIME", "bad_marks", "check_marks", "missing_gpu"]
 
 MARKERS: dict[str, str] = {
     "gpu(memory_gib=None, capability=None)": "needs a CUDA device, with at least this memory and compute capability",
@@ -23,6 +23,9 @@ MARKERS: dict[str, str] = {
 
 NO_GPU = "needs a GPU, and this run measures on"
 """How the reason begins of a GPU test that did not run on another kind of device."""
+
+NO_TIME = "time needs a real device: give --dsocr-device cpu or cuda"
+"""The reason of a time that was not measured on meta."""
 
 
 def bad_marks(node: pytest.Item) -> str:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from dsocr_cost import Execution, Op, total
 from dsocr_cost.moment import activation_bytes, compulsory_bytes, live_bytes, peak_launch
 
+from .errors import NotSupportedError
+
 if TYPE_CHECKING:
     from .case import Case
 
-__all__ = ["FAMILIES", "METRICS", "Metric", "Prediction"]
+__all__ = ["FAMILIES", "LATENCY", "METRICS", "Metric", "Predict", "Prediction", "or_given"]
 
 FAMILIES: Mapping[str, str] = {
     "flops": "floating-point operations, of matrix work and of the rest, counted",
@@ -29,10 +31,18 @@ Predict: TypeAlias = "Callable[[Any, Case, Execution], Prediction]"
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A predicted figure, and the ops that it is the sum of (none for what is not additive over ops)."""
+    """A predicted figure, and the ops that it is the sum of (none for what is not additive over ops).
+
+    ``band`` is what the prediction's own doubt leaves open, from low to high; ``source`` says where it comes from. They
+    are told beside the verdict and do not change it. ``floor`` is the least that is physically possible: a measurement
+    below it is an error.
+    """
 
     value: Figure
     ops: tuple[Op, ...] = ()
+    band: tuple[float, float] | None = None
+    source: str = ""
+    floor: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +51,7 @@ class Metric:
 
     ``name`` is its key in tolerances and rows, ``label`` what tables say, ``family`` one of :data:`FAMILIES`.
     ``predict`` takes a layer, a case and an execution. ``tolerance`` holds where no tolerance file names the metric.
+    ``one_sided`` figures, times, fail only where more is measured than predicted; less is a notice.
     """
 
     name: str
@@ -48,6 +59,7 @@ class Metric:
     family: str
     predict: Predict
     tolerance: float = 0.0
+    one_sided: bool = False
 
 
 def _sum_of(name: str) -> Predict:
@@ -129,15 +141,27 @@ def _cache(layer: Any, case: Case, execution: Execution) -> Any:
     return layer.kv_cache_bytes(**case.sizes, execution=execution) if hasattr(layer, "kv_cache_bytes") else 0
 
 
-def _or_given(predict: Predict) -> Predict:
-    """Take a figure as it is, and what a plain callable makes of the sizes."""
+def or_given(predict: Predict) -> Predict:
+    """Take a figure or a prediction as it is, and what a plain callable makes of the sizes."""
 
     def predict_or_take(layer: Any, case: Case, execution: Execution) -> Prediction:
-        if isinstance(layer, int | float):
-            return Prediction(layer)
-        return predict(layer, case, execution) if hasattr(layer, "ops") else Prediction(layer(**case.sizes))
+        if hasattr(layer, "ops") and not isinstance(layer, Prediction):
+            return predict(layer, case, execution)
+        given = layer if isinstance(layer, int | float | Prediction) else layer(**case.sizes)
+        return given if isinstance(given, Prediction) else Prediction(given)
 
     return predict_or_take
+
+
+def _predict_latency(layer: Any, case: Case, execution: Execution) -> Prediction:
+    """Refuse: what predicts a layer's time depends on the device."""
+    del layer, case, execution
+    msg = "no latency model for this device yet: give a figure or a function of the sizes, in seconds"
+    raise NotSupportedError(msg)
+
+
+LATENCY = Metric("latency_s", "latency", "latency", or_given(_predict_latency), tolerance=0.10, one_sided=True)
+"""Seconds of one run."""
 
 
 METRICS: tuple[Metric, ...] = (
@@ -145,12 +169,13 @@ METRICS: tuple[Metric, ...] = (
     Metric("cuda_flops", "CUDA FLOPs", "flops", _sum_of("cuda_flops")),
     Metric("io_bytes", "I/O bytes", "traffic", _sum_of("io_bytes")),
     Metric("launches", "launches", "traffic", _sum_of("launches")),
-    Metric("compulsory_bytes", "compulsory bytes", "traffic", _or_given(_predict_compulsory_bytes)),
+    Metric("compulsory_bytes", "compulsory bytes", "traffic", or_given(_predict_compulsory_bytes)),
     Metric("params", "parameters", "params", _predict_params),
     Metric("weight_bytes", "weight bytes", "memory", _predict_weight_bytes),
-    Metric("kv_cache_bytes", "KV cache bytes", "memory", _or_given(_predict_kv_cache_bytes)),
-    Metric("activation_bytes", "activation bytes", "memory", _or_given(_predict_activation_bytes)),
-    Metric("peak_launch", "peak at launch", "memory", _or_given(_predict_peak_launch)),
-    Metric("allocated_bytes", "allocated bytes", "memory", _or_given(_predict_allocated_bytes)),
+    Metric("kv_cache_bytes", "KV cache bytes", "memory", or_given(_predict_kv_cache_bytes)),
+    Metric("activation_bytes", "activation bytes", "memory", or_given(_predict_activation_bytes)),
+    Metric("peak_launch", "peak at launch", "memory", or_given(_predict_peak_launch)),
+    Metric("allocated_bytes", "allocated bytes", "memory", or_given(_predict_allocated_bytes)),
+    LATENCY,
 )
 """The metrics that the plugin itself measures."""

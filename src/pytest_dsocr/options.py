@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from dsocr_cost.execution import ATTENTIONS, AttentionName
 
 from .errors import OptionError
 from .grids import parse_grids
+from .measure.cache import CACHES
+from .measure.settings import LAUNCHES, LatencySettings
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -20,11 +23,26 @@ if TYPE_CHECKING:
 
     from dsocr_cost import Grid
 
+    from .measure.cache import CacheName
+    from .measure.settings import LaunchName
+
 __all__ = ["Options", "add_options"]
 
 DTYPES = {"bfloat16": "bfloat16", "bf16": "bfloat16", "float16": "float16", "fp16": "float16"}
 DTYPES |= {"float32": "float32", "fp32": "float32"}
 
+_CACHE_HELP = (
+    "before each timed run: cold empties the caches, so that weights come from memory, as in the whole model; warm "
+    "leaves what the run before has left there; default: cold"
+)
+_LAUNCH_HELP = (
+    "graph times kernels back to back, by a CUDA graph; eager times them as they are launched; auto is graph on CUDA, "
+    "eager elsewhere; what cannot be captured is timed eager; default: auto"
+)
+_LATENCY_HELP = (
+    "gate: a time that differs fails its test; advisory: it is inconclusive and skips it; default: gate, under xdist "
+    "advisory"
+)
 _HELP = {
     "tolerances": ("FILE", "tolerance rules; default: tolerances.toml in the rootdir, if it is there"),
     "device": ("DEVICE", "where to measure: meta, cpu, cuda, cuda:N or auto (a GPU if there is one); default: meta"),
@@ -33,6 +51,14 @@ _HELP = {
     "reference": ("NAME", "whose modules are measured; default: transformers"),
     "config": ("FILE", "a Hugging Face config.json with other sizes than the published 3B model's"),
     "json": ("FILE", "write all result rows there"),
+    "profile": ("FILE", "predict times from this calibration of the device, made by: dsocr calibrate"),
+    "devices": ("FILE", "datasheets of devices of your own, to predict times from; without one, those that are known"),
+    "peak-tflops": ("TFLOPS", "dense peak of the device in the run's dtype, in place of the datasheet's"),
+    "repeats": ("N", "how often a time is measured from the start, in one run; default: 3"),
+    "cache": ("CACHE", _CACHE_HELP),
+    "launch": ("LAUNCH", _LAUNCH_HELP),
+    "latency": ("MODE", _LATENCY_HELP),
+    "lock-timeout": ("SECONDS", "how long a time waits until no other process measures on its device; default: 600"),
     "grids": ("LIST", "what dsocr_grid runs over: published, model, or grids such as 2x3,15x26; default: published"),
 }
 _REQUIRE_HELP = (
@@ -45,8 +71,9 @@ def add_options(parser: pytest.Parser) -> None:
     """Declare each option on the command line and as an ini key."""
     group = parser.getgroup("dsocr", "predicted against measured cost of DeepSeek-OCR")
     for name, (metavar, text) in _HELP.items():
-        group.addoption(f"--dsocr-{name}", dest=f"dsocr_{name}", metavar=metavar, default=None, help=text)
-        parser.addini(f"dsocr_{name}", text, type="string", default=None)
+        key = f"dsocr_{name.replace('-', '_')}"
+        group.addoption(f"--dsocr-{name}", dest=key, metavar=metavar, default=None, help=text)
+        parser.addini(key, text, type="string", default=None)
     group.addoption(
         "--dsocr-require", dest="dsocr_require", metavar="WHAT", action="append", default=None, help=_REQUIRE_HELP
     )
@@ -65,8 +92,10 @@ class Options:
     """What the user asked for: command line over ini over built-in defaults, checked as far as text can be.
 
     ``tolerances`` is None where no file was named and the rootdir has none. ``grids`` are what ``dsocr_grid`` runs
-    over. Paths on the command line start from the folder that pytest was started in, those of an ini file from that
-    file's folder.
+    over, ``timing`` is how times are measured; ``profile``, ``devices`` and ``peak_flops_per_s`` are what they are
+    predicted from. ``advisory`` says why times make no test fail; empty where they do.
+    Paths on the command line start from the folder that pytest was started in, those of an ini file from that file's
+    folder.
     """
 
     tolerances: Path | None
@@ -79,6 +108,11 @@ class Options:
     require: tuple[str, ...]
     flop_formulas: tuple[str, ...]
     grids: tuple[Grid, ...] = ()
+    timing: LatencySettings = LatencySettings()
+    profile: Path | None = None
+    devices: Path | None = None
+    peak_flops_per_s: float | None = None
+    advisory: str = ""
 
     @classmethod
     def from_pytest_config(cls, config: pytest.Config) -> Options:
@@ -107,12 +141,57 @@ class Options:
             require=_words(config.getoption("dsocr_require") or config.getini("dsocr_require")),
             flop_formulas=tuple(config.getini("dsocr_flop_formulas")),
             grids=_grids(_text(config, "grids", "published")),
+            timing=_timing(config),
+            profile=_path(config, "profile"),
+            devices=_path(config, "devices"),
+            peak_flops_per_s=_peak(config),
+            advisory=_advisory(config),
         )
 
 
 def _text(config: pytest.Config, name: str, default: str) -> str:
-    given: Any = config.getoption(f"dsocr_{name}")
-    return str(given if given is not None else config.getini(f"dsocr_{name}") or default)
+    key = f"dsocr_{name.replace('-', '_')}"
+    given: Any = config.getoption(key)
+    return str(given if given is not None else config.getini(key) or default)
+
+
+def _one_of(config: pytest.Config, name: str, allowed: Collection[str], default: str) -> str:
+    given = _text(config, name, default)
+    if given not in allowed:
+        _refuse(name, given, allowed)
+    return given
+
+
+def _timing(config: pytest.Config) -> LatencySettings:
+    repeats, timeout = _text(config, "repeats", "3"), _text(config, "lock-timeout", "600")
+    if not re.fullmatch(r"0*[1-9]\d{0,3}", repeats, re.ASCII):
+        _refuse("repeats", repeats, ("whole numbers from 1 to 9999",))
+    if not re.fullmatch(r"\d{1,9}(\.\d+)?", timeout, re.ASCII):
+        _refuse("lock-timeout", timeout, ("seconds", "0 for not at all"))
+    launch = _one_of(config, "launch", (*LAUNCHES, "auto"), "auto")
+    return LatencySettings(
+        repeats=int(repeats),
+        cache=cast("CacheName", _one_of(config, "cache", CACHES, "cold")),
+        launch=None if launch == "auto" else cast("LaunchName", launch),
+        lock_timeout_s=float(timeout),
+    )
+
+
+def _peak(config: pytest.Config) -> float | None:
+    """Read the dense peak: the option, the ini key, or what training codes call it in the environment."""
+    given = _text(config, "peak-tflops", os.environ.get("MFU_PEAK_TFLOPS", ""))
+    if not given:
+        return None
+    if not re.fullmatch(r"\d{1,9}(\.\d+)?", given, re.ASCII) or not float(given):
+        _refuse("peak-tflops", given, ("numbers above 0, in 1e12 FLOP/s; also as MFU_PEAK_TFLOPS",))
+    return float(given) * 1e12
+
+
+def _advisory(config: pytest.Config) -> str:
+    on_worker = hasattr(config, "workerinput")
+    if _one_of(config, "latency", ("gate", "advisory"), "advisory" if on_worker else "gate") == "gate":
+        return ""
+    return "advisory under xdist" if on_worker else "advisory"
 
 
 def _grids(given: str) -> tuple[Grid, ...]:
@@ -137,5 +216,5 @@ def _path(config: pytest.Config, name: str) -> Path | None:
 
 
 def _refuse(name: str, got: str, allowed: Collection[str]) -> None:
-    msg = f"--dsocr-{name} (ini: dsocr_{name}): got {got!r}, allowed are {', '.join(allowed)}"
+    msg = f"--dsocr-{name} (ini: dsocr_{name.replace('-', '_')}): got {got!r}, allowed are {', '.join(allowed)}"
     raise OptionError(msg)

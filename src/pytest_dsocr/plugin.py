@@ -14,7 +14,7 @@ from .compare import Verdict
 from .fixtures import dsocr
 from .markers import MARKERS, bad_marks, missing_gpu
 from .options import Options, add_options
-from .state import ROWS, RUN, USES, Run, run_of
+from .state import NOT_RUN, ROWS, RUN, USES, Run, run_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from .measure.measurement import Measurer
     from .reference.reference import Reference
+    from .results import Row
 
 __all__ = ["dsocr"]
 
@@ -80,15 +81,20 @@ def pytest_dsocr_flop_formulas() -> Mapping[str, Callable[..., int]]:
     return FORMULAS
 
 
-def pytest_dsocr_measurers(flop_formulas: Mapping[str, Callable[..., int]]) -> Iterable[Measurer]:
-    """Bring FLOPs, traffic, parameters and memory."""
+def pytest_dsocr_measurers(
+    flop_formulas: Mapping[str, Callable[..., int]], config: pytest.Config
+) -> Iterable[Measurer]:
+    """Bring FLOPs, traffic, parameters, memory and time."""
     from .measure.flops import FlopMeasurer
+    from .measure.latency import LatencyMeasurer
     from .measure.params import ParameterMeasurer
     from .measure.traced import TRACED, TraceMeasurer, Tracer
+    from .metrics import or_given
 
-    tracer = Tracer()
+    run = run_of(config)
+    tracer, latency = Tracer(), LatencyMeasurer(or_given(run.latency_model.predict), run.options.timing)
     counted = (ParameterMeasurer(name) for name in ("params", "weight_bytes"))
-    return FlopMeasurer(flop_formulas), *counted, *(TraceMeasurer(name, tracer) for name in TRACED)
+    return FlopMeasurer(flop_formulas), *counted, *(TraceMeasurer(name, tracer) for name in TRACED), latency
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -125,6 +131,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a GPU test without its GPU."""
     item.stash.setdefault(ROWS, []).clear()  # a test that is run again starts anew
+    item.stash.setdefault(NOT_RUN, []).clear()
     reason = missing_gpu(item.iter_markers(), run_of(item.config).device)
     if reason:
         pytest.skip(reason)
@@ -138,19 +145,33 @@ def pytest_runtest_makereport(
     report = yield
     if not _compares(item):
         return report
-    rows = item.stash[ROWS]
+    rows, not_run = item.stash[ROWS], item.stash[NOT_RUN]
     if call.when == "call" and report.outcome == "passed" and not rows:
         report.outcome = "failed"
         report.longrepr = "asked for the fixture dsocr and compared nothing: a measurement of nothing is never a pass"
+    run = run_of(item.config)
+    advice: list[Row] = []
     caught = [row for row in rows if row.verdict is not Verdict.PASS]
     if call.when == "call" and report.outcome == "passed" and caught and not hasattr(report, "wasxfail"):
-        report.outcome = "failed"
-        report.longrepr = f"caught a comparison that came to {caught[0].verdict}: {caught[0].reason}"
-    run = run_of(item.config)
+        advice = [row for row in caught if run.bench.is_advice(row)]
+        worse = next((row for row in caught if row not in advice), None)
+        if worse:
+            report.outcome = "failed"
+            report.longrepr = f"caught a comparison that came to {worse.verdict}: {worse.reason}"
+        else:
+            report.outcome = "skipped"
+            report.longrepr = (str(item.path), item.location[1] or 0, f"Skipped: inconclusive: {advice[0].reason}")
     expected = [] if run.announced else [other.nodeid for other in item.session.items if _compares(other)]
     run.announced = True
-    if rows or expected:
-        attach(report, rows=rows, expected=expected, deselected=run.deselected)
+    if rows or not_run or expected:
+        attach(
+            report,
+            rows=rows,
+            not_run=not_run,
+            expected=expected,
+            deselected=run.deselected,
+            compared=bool(advice),
+        )
     return report
 
 

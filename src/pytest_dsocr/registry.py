@@ -32,12 +32,13 @@ class Registry:
     references: Mapping[str, Reference]
 
     @classmethod
-    def from_hooks(cls, hook: Any, options: Options) -> Registry:
+    def from_hooks(cls, config: Any, options: Options) -> Registry:
         """Ask every plugin; of two answers under one name, that of the plugin registered later holds.
 
         Raises:
             OptionError: a hook's answer, a formula, a reference or a requirement that cannot be.
         """
+        hook = config.hook
         given = hook.pytest_dsocr_flop_formulas()
         formulas = dict(
             _answers(
@@ -56,7 +57,7 @@ class Registry:
         )
         measurers = _answers(
             "pytest_dsocr_measurers",
-            hook.pytest_dsocr_measurers(flop_formulas=formulas),
+            hook.pytest_dsocr_measurers(flop_formulas=formulas, config=config),
             lambda one: isinstance(getattr(one, "metric", None), Metric),
             "measurers, each with a metric",
         )

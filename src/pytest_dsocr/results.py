@@ -29,8 +29,8 @@ SCHEMA = 1
 class Device:
     """Where a row was measured: the fingerprint that tells one machine's figures from another's.
 
-    ``name`` is what the driver calls the card, ``capability`` its compute capability; both, ``driver`` and ``cuda``
-    are empty for ``meta`` and ``cpu``.
+    ``name`` is what the driver calls the card, or the processor with the threads that torch uses; ``capability`` is the
+    card's compute capability; it, ``driver`` and ``cuda`` are empty for ``meta`` and ``cpu``, ``name`` for ``meta``.
     """
 
     type: str
@@ -47,8 +47,9 @@ class Row:
 
     ``difference`` is predicted - measured, ``relative_difference`` that over measured (None where measured is 0).
     ``rtol``, ``rule`` and ``because`` are the tolerance that judged it, where it stands and its reason; ``reason``
-    says why the verdict is no pass. ``spread`` is the measurement's relative noise, None for a count. ``details`` are
-    figures that were seen beside the measured one, by name.
+    says why the verdict is no pass, or is a notice beside one. ``spread`` is the measurement's relative noise, None for
+    a count. ``details`` are figures that were seen beside the measured one, by name. ``band`` is what the prediction's
+    own doubt leaves open and ``source`` where it comes from, ``notes`` how it was measured.
     """
 
     model: str
@@ -72,6 +73,9 @@ class Row:
     reason: str
     test: str
     details: Mapping[str, int | float] = field(default_factory=dict)
+    band: tuple[float, float] | None = None
+    source: str = ""
+    notes: str = ""
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -89,7 +93,13 @@ class Row:
 
     def to_dict(self) -> dict[str, Any]:
         """Turn into built-in types only, as JSON and the channel between xdist's processes need."""
-        return {**asdict(self), "sizes": dict(self.sizes), "details": dict(self.details), "verdict": str(self.verdict)}
+        return {
+            **asdict(self),
+            "sizes": dict(self.sizes),
+            "details": dict(self.details),
+            "verdict": str(self.verdict),
+            "band": list(self.band) if self.band else None,
+        }
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Row:
@@ -97,7 +107,8 @@ class Row:
         device, verdict = Device(**content["device"]), Verdict(content["verdict"])
         details = dict(content.get("details", {}))
         given = {**content, **_figures(content, _FIGURES), "details": {**details, **_figures(details, details)}}
-        return cls(**{**given, "device": device, "verdict": verdict})
+        band = tuple(content["band"]) if content.get("band") else None
+        return cls(**{**given, "device": device, "verdict": verdict, "band": band})
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,17 +13,18 @@ import pytest
 from dsocr_cost import DsocrError
 
 from .collector import Collector
-from .markers import NO_GPU
-from .results import Row
+from .markers import NO_GPU, NO_TIME
+from .results import NotRun, Row
 
 if TYPE_CHECKING:
     from .comparer import Bench
+    from .latency_model import LatencyModel
     from .options import Options
     from .registry import Registry
     from .results import Results
     from .tolerances import Tolerances
 
-__all__ = ["ROWS", "RUN", "USES", "Run", "run_of"]
+__all__ = ["NOT_RUN", "ROWS", "RUN", "USES", "Run", "run_of"]
 
 STOPPED = "the run ended before it"
 NARROWING = ("keyword", "markexpr", "lf", "deselect", "ignore", "ignore_glob")
@@ -53,7 +54,7 @@ class Run:
         """What the hooks of all plugins add up to."""
         from .registry import Registry
 
-        return Registry.from_hooks(self._config.hook, self.options)
+        return Registry.from_hooks(self._config, self.options)
 
     @cached_property
     def tolerances(self) -> Tolerances:
@@ -67,12 +68,36 @@ class Run:
 
         return resolve_device(self.options.device)
 
+    def device_for_test(self) -> str:
+        """Find where the next test measures: under xdist and with several cards for ``cuda``, on one that is free."""
+        if self.options.device != "cuda" or not self.on_worker:
+            return self.device
+        from .measure.device import free_card
+
+        return free_card(int(self._config.workerinput["workerid"].removeprefix("gw")))  # type: ignore[attr-defined]
+
     @cached_property
     def bench(self) -> Bench:
         """What all comparisons share."""
         from .comparer import Bench
 
         return Bench(self.options, self.registry, self.tolerances, self.device, self.width)
+
+    @cached_property
+    def latency_model(self) -> LatencyModel:
+        """What times are predicted with."""
+        from .latency_model import LatencyModel
+        from .measure.device import fingerprint
+
+        asked = self.options
+        return LatencyModel(
+            lambda: self.device,
+            fingerprint,
+            asked.timing.launch,
+            profile=asked.profile,
+            devices=asked.devices,
+            peak_flops_per_s=asked.peak_flops_per_s,
+        )
 
     def check(self) -> None:
         """Refuse now what could not work later. Imports torch only to look for a GPU that was asked for.
@@ -93,12 +118,18 @@ class Run:
             # by the hooks that are there now; the first comparison asks again, when all conftest files are read
             from .registry import Registry
 
-            Registry.from_hooks(self._config.hook, asked).tolerances(asked)
+            Registry.from_hooks(self._config, asked).tolerances(asked)
         if asked.config:
             from dsocr_cost import DeepseekOCRConfig
 
             DeepseekOCRConfig.from_hf(asked.config)
         _ = self.device
+        if asked.devices:
+            from dsocr_cost.device import load_devices
+
+            load_devices(asked.devices)
+        if asked.profile and self.device != "meta":
+            _ = self.latency_model.profile
         if asked.json and not self.on_worker:
             check_writable(asked.json)
 
@@ -109,7 +140,8 @@ class Run:
         narrowed = any(getattr(option, name, None) for name in NARROWING)
         by_default = config.args_source is not pytest.Config.ArgsSource.ARGS
         deselected = self.deselected or self.collector.deselected
-        missing = any(not one.reason.startswith(NO_GPU) for one in self.results.not_run) if self.results else True
+        not_run = self.results.not_run if self.results else ()
+        missing = any(not one.reason.startswith((NO_GPU, NO_TIME)) for one in not_run) or self.results is None
         return by_default and not narrowed and not deselected and not missing
 
     @property
@@ -153,6 +185,7 @@ class Run:
 
 RUN = pytest.StashKey[Run]()
 ROWS = pytest.StashKey[list[Row]]()
+NOT_RUN = pytest.StashKey[list[NotRun]]()
 USES = pytest.StashKey[bool]()
 
 

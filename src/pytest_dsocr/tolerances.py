@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from dsocr_cost.text_file import read_text_file
+
 from .errors import ToleranceError
 
 if TYPE_CHECKING:
@@ -91,15 +93,7 @@ class Tolerances:
         Raises:
             ToleranceError: the file, the key, what it got and what is allowed.
         """
-        try:
-            text = path.read_text(encoding="utf-8")
-        except OSError as error:
-            msg = f"{path}: cannot be read: {error.strerror or error}"
-            raise ToleranceError(msg) from error
-        except UnicodeDecodeError as error:
-            msg = f"{path}: is no UTF-8: {error}"
-            raise ToleranceError(msg) from error
-        return cls.parse(text, str(path), vocabulary, defaults)
+        return cls.parse(read_text_file(path, ToleranceError), str(path), vocabulary, defaults)
 
     @classmethod
     def parse(cls, text: str, source: str, vocabulary: Vocabulary, defaults: Mapping[str, float]) -> Tolerances:

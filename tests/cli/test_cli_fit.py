@@ -250,6 +250,63 @@ def test_a_card_on_which_nothing_fits_says_what_is_missing(run):
     assert (result.exit_code, result.stdout) == (2, "")
 
 
+@pytest.mark.parametrize("command", ["fit", "vram"])
+@pytest.mark.parametrize(
+    ("figures", "said"),
+    [
+        pytest.param(
+            ("memory_bytes = 5_000_000_000_000_000",),
+            "memory_bytes: got 5000000000000000 bytes, allowed are at most 1125899906842624",
+            id="memory past what is searched",
+        ),
+        pytest.param(
+            ("memory_bytes = 2_000", "reserved_bytes = 2_001"),
+            "reserved_bytes: got 2001 bytes, allowed is less than the 2000 that are left of the memory",
+            id="the driver keeps more than there is",
+        ),
+    ],
+)
+def test_a_figure_of_a_file_is_refused_as_the_files(run, tmp_path, command, figures, said):
+    path = tmp_path / "own.toml"
+    path.write_text("\n".join(("[[device]]", 'name = "Bench"', *figures)), encoding="utf-8")
+    result = run(command, "--device", "bench", "--devices", path, "--cuda-context", "0")
+    assert result.exit_code == 2
+    assert result.stderr == f"Error: --devices: {path}: Bench: {said}\n"
+
+
+def test_a_card_whose_driver_keeps_nobody_knows_what_says_so(run, tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text(
+        '[[device]]\nname = "Bench"\nmemory_bytes = 9_000_000_000\nunknown = ["reserved_bytes"]', encoding="utf-8"
+    )
+    result = run("fit", "--device", "bench", "--devices", path)
+    assert result.stderr == (
+        "Error: --device: got Bench, whose share of the driver is unknown; allowed is --memory in place of it\n"
+    )
+
+
+def test_an_unknown_card_is_told_those_that_there_are_the_closest_first(run, tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text(OWN_CARD, encoding="utf-8")
+    result = run("fit", "--device", "bensh", "--devices", path)
+    listed = result.stderr.partition("allowed is one of ")[2].partition(";")[0].split(", ")
+    assert result.exit_code == 2
+    assert listed[0] == "Bench"
+    assert sorted(listed) == sorted(["Bench", *(device.name for device in known_devices())])
+
+
+def test_a_card_by_name_on_which_nothing_fits_says_what_is_missing(run, tmp_path):
+    """One view without text takes 7,515,267,584 bytes and the context's; there are 6 GB less 1 for the driver."""
+    path = tmp_path / "own.toml"
+    path.write_text(OWN_CARD.replace("20_000_000_000", "6_000_000_000"), encoding="utf-8")
+    result = run("fit", "--device", "bench", "--devices", path, "--cuda-context", "0.5GB")
+    assert result.stderr == (
+        "Error: --device: got Bench with 5.000 GB for a process, allowed is at least 8.015 GB, which batch 1 of one "
+        "view and 0 text tokens takes: 3.015 GB are missing\n"
+    )
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
 def refused(start, *arguments, id):  # noqa: A002  # as pytest.param spells it
     return pytest.param(start, arguments, id=id)
 
@@ -263,7 +320,12 @@ def refused(start, *arguments, id):  # noqa: A002  # as pytest.param spells it
         refused("--device: got CPU, whose memory is unknown", "--device", "CPU", id="a card of unknown memory"),
         refused("--devices: missing.toml: cannot be read", "--device", "L4", "--devices", "missing.toml", id="no file"),
         refused("--devices: got a file", "--memory", "9GB", "--devices", "own.toml", id="a file of no card"),
-        refused("'--memory': got '-5GB'", "--memory", "-5GB", id="memory below 0"),
+        refused(
+            "'--memory': got '-5GB', allowed is a number of at least 0 with its unit",
+            "--memory",
+            "-5GB",
+            id="memory below 0",
+        ),
         refused("'--memory': got '0GB', allowed is more than 0 bytes", "--memory", "0GB", id="no memory"),
         refused("'--memory': got '24'", "--memory", "24", id="memory without a unit"),
         refused("'--memory': got 'nanGB'", "--memory", "nanGB", id="memory that is no number"),

@@ -152,6 +152,13 @@ def test_what_is_no_file_exits_with_2_and_says_why(run, tmp_path, name, says):
     assert says in line
 
 
+def test_a_file_of_more_than_4_gib_is_not_searched_for_its_end(run, written):
+    path = written(encoded("PNG", 70, 50)[:-12])
+    os.truncate(path, 2**32 + 1)
+    result = run("cost", "--image", path)
+    assert result.stderr == f"Error: --image: {path}: got 4,294,967,297 bytes, allowed are at most 4,294,967,296\n"
+
+
 def test_a_file_that_may_not_be_read_says_so(written, monkeypatch):
     path = written(encoded("PNG", 70, 50))
 

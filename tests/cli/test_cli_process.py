@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ try:
 finally:
     print([name for name in {SLOW} if name in sys.modules], file=sys.stderr)
 """
+SMALL = Path(__file__).parents[1] / "data" / "odd_config.json"
 INSTALLED = Path(sys.executable).with_name("dsocr")
 DSOCR = (sys.executable, "-W", "error", "-c", "from pytest_dsocr.cli.main import main; main()")
 
@@ -50,7 +52,40 @@ def test_the_installed_command_prints_json():
     assert json.loads(result.stdout)["stages"]["total"]["tensor_flops"] == 4_676_458_385_408
 
 
-def test_a_reader_that_leaves_is_no_error():
+EVERY_COMMAND = pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(("--help",), id="help"),
+        pytest.param(("--version",), id="version"),
+        pytest.param(("cost",), id="cost"),
+        pytest.param(("cost", "--json"), id="cost as JSON"),
+        pytest.param(("sweep", "--context", "1:8000:1"), id="sweep"),
+        pytest.param(("scaling", "--context", "16", "--decode-steps", "1", "--config", "{config}"), id="scaling"),
+        pytest.param(("scaling", "--help"), id="help of a command"),
+        pytest.param(("fit", "--memory", "24GiB"), id="fit"),
+        pytest.param(("vram", "--grids", "model"), id="vram"),
+        pytest.param(("completion", "bash"), id="completion"),
+    ],
+)
+
+
+def with_config(arguments):
+    """Put the path of a small configuration where a command would measure the whole model."""
+    return [one.format(config=SMALL) for one in arguments]
+
+
+@EVERY_COMMAND
+def test_a_reader_that_leaves_ends_it_in_silence_as_sigpipe_would(tmp_path, arguments):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "wb", closefd=True) as gone:  # noqa: PTH123  # of a descriptor
+        result = subprocess.run(
+            [*DSOCR, *with_config(arguments)], stdout=gone, stderr=subprocess.PIPE, check=False, cwd=tmp_path
+        )
+    assert (result.returncode, result.stderr) == (141, b"")
+
+
+def test_a_reader_that_leaves_after_a_line_is_no_error():
     with subprocess.Popen(
         [*DSOCR, "sweep", "--context", "1:8000:1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -58,6 +93,23 @@ def test_a_reader_that_leaves_is_no_error():
         process.stdout.close()
         assert process.stderr.read() == ""
         process.wait(timeout=60)
+
+
+@EVERY_COMMAND
+def test_a_closed_output_is_one_line(tmp_path, arguments):
+    command = shlex.join([*DSOCR, *with_config(arguments)])
+    result = subprocess.run(
+        ["sh", "-c", f"{command} >&-"], stderr=subprocess.PIPE, text=True, check=False, cwd=tmp_path
+    )
+    assert result.returncode == 2
+    assert result.stderr == "Error: output: cannot be written: the standard output is closed\n"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("closed", [">&- 2>&-", "2>&-", "<&- >&- 2>&-"])
+def test_an_exit_code_needs_no_output(closed):
+    command = f"{shlex.join([*DSOCR, 'cost', '--grid', 'axb'])} {closed}"
+    assert subprocess.run(["sh", "-c", command], capture_output=True, check=False).returncode == 2
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/dev/full is Linux's")

@@ -1,5 +1,7 @@
 """Bad input: exit 2, the option's name on stderr, no traceback, nothing on stdout."""
 
+import os
+
 import pytest
 
 LETTER = ("--size", "1700x2200")
@@ -90,6 +92,24 @@ def test_an_error_of_the_model_is_one_line_with_the_option(run):
     assert result.stderr == (
         "Error: --grid: got 2x3 with mode base, which takes none; allowed are the modes gundam, gundam-m\n"
     )
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "pipe"])
+@pytest.mark.parametrize(
+    ("option", "arguments"),
+    [
+        pytest.param("--config", ("cost",), id="cost"),
+        pytest.param("--config", ("scaling", "--context", 16), id="scaling"),
+        pytest.param("--devices", ("fit", "--device", "L4"), id="fit"),
+        pytest.param("--devices", ("vram", "--device", "L4"), id="vram"),
+    ],
+)
+def test_what_may_never_end_is_not_read(run, tmp_path, monkeypatch, option, arguments, path):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    result = run(*arguments, option, path)
+    assert result.exit_code == 2
+    assert result.stderr == f"Error: {option}: {path}: is no regular file, allowed is a text file\n"
 
 
 def test_counts_that_leave_int64_say_which_options_to_lower(run):

@@ -1,7 +1,10 @@
 """The decoder end to end: all layers, a real KV cache, the LM head on every position, against the assembled modules."""
 
+from dataclasses import replace
+
 import pytest
 
+from dsocr_cost import DecoderConfig
 from dsocr_cost.model import Decoder
 from pytest_dsocr import Case
 
@@ -61,6 +64,45 @@ def test_what_it_moves_and_holds(dsocr, case):
     A step puts new keys and values beside the old ones, layer by layer: for a moment both are allocated.
     """
     dsocr.compare_all(Decoder(dsocr.config.decoder), case, metrics=(*TRAFFIC, *MEMORY))
+
+
+SMALL = DecoderConfig(
+    vocab_size=101,
+    hidden_size=144,
+    intermediate_size=352,
+    moe_intermediate_size=56,
+    num_attention_heads=6,
+    num_key_value_heads=3,
+    n_routed_experts=10,
+    n_shared_experts=3,
+    num_experts_per_tok=4,
+)
+
+
+@pytest.mark.memory
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        pytest.param({"batch": 2, "q_len": 33, "kv_len": 33}, id="prefill"),
+        pytest.param({"batch": 3, "q_len": 1, "kv_len": 400}, id="step"),
+        pytest.param({"batch": 2, "q_len": 8, "kv_len": 60}, id="chunk"),
+    ],
+)
+@pytest.mark.parametrize("wide", [40, 352, 2000], ids=lambda wide: f"dense {wide}")
+@pytest.mark.parametrize(
+    ("dense", "layers"),
+    [(dense, layers) for layers in (1, 2, 3) for dense in range(layers + 1)],
+    ids=lambda count: str(count),
+)
+def test_what_it_holds_with_other_layers(dsocr, dense, layers, wide, sizes):
+    """The first layer takes the embeddings, any later one holds them beside its own input; a last one has all keys.
+
+    A dense layer of 40 holds less than a mixture, one of 352 as much, one of 2000 more. Of two layers that hold the
+    same, the peak of activations is in the first, that of all memory in the last.
+    """
+    config = replace(SMALL, intermediate_size=wide, num_hidden_layers=layers, first_k_dense_replace=dense)
+    case = Case(f"{dense} of {layers} dense, {wide} wide: {sizes}", **sizes)
+    dsocr.compare_all(Decoder(config), case, metrics=MEMORY)
 
 
 @pytest.mark.memory

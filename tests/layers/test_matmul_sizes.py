@@ -12,6 +12,7 @@ from dsocr_cost.op import MATRIX_WORK
 from pytest_dsocr import Call, Case
 from pytest_dsocr.measure.flops import FlopMeasurer
 from pytest_dsocr.measure.formulas import FORMULAS
+from pytest_dsocr.measure.trace import trace_subject
 from pytest_dsocr.reference.transformers import TransformersReference
 
 CONFIG = DeepseekOCRConfig()
@@ -56,4 +57,16 @@ def test_every_matmul_has_the_sizes_that_the_counter_saw(layer, case):
     ops = [op for op in layer.ops(**case.sizes, execution=execution) if op.kind in MATRIX_WORK]
     assert [(op.name, op.matmul) for op in ops] == [
         (op.name, sizes_of(call)) for op, call in zip(ops, calls, strict=True)
+    ]
+
+
+@pytest.mark.traffic
+@pytest.mark.parametrize(("layer", "case"), LAYERS)
+def test_every_fused_attention_has_the_sizes_that_the_trace_saw(layer, case):
+    """Query [b, h, s, d], key [b, h, t, d]: b * h products of s x d and d x t."""
+    subject = TransformersReference().subject(layer, case, device="meta", dtype="bfloat16", attention="sdpa")
+    seen = [one.shapes[:2] for one in trace_subject(subject).launches if "attention" in one.name]
+    ops = [op for op in layer.ops(**case.sizes, execution=Execution("transformers", "sdpa")) if op.scores]
+    assert [op.scores for op in ops] == [
+        Matmul(batch * heads, q_len, kv_len, head_dim) for (batch, heads, q_len, head_dim), (_, _, kv_len, _) in seen
     ]

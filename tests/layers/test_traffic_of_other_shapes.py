@@ -6,6 +6,7 @@ The other files compare squares, which is what this model's preprocessing makes.
 import pytest
 
 from dsocr_cost.layers import (
+    Attention,
     Block,
     CLIPVisionEmbeddings,
     DeepseekV2DecoderLayer,
@@ -16,6 +17,7 @@ from dsocr_cost.layers import (
 from pytest_dsocr import Case
 
 TRAFFIC = ("cuda_flops", "io_bytes", "launches")
+MEMORY = ("activation_bytes", "peak_launch", "allocated_bytes")
 
 
 @pytest.mark.flops
@@ -29,6 +31,8 @@ TRAFFIC = ("cuda_flops", "io_bytes", "launches")
         Case("rows are left out", batch=1, height=20, width=28),
         Case("rows are left out of two", batch=2, height=20, width=28),
         Case("one window across", batch=2, height=40, width=14),
+        Case("a row of windows", batch=1, height=1, width=40),
+        Case("a row of windows, two", batch=2, height=1, width=40),
     ],
     ids=str,
 )
@@ -50,6 +54,38 @@ def test_windowed_block(dsocr, case):
 def test_global_block(dsocr, case):
     """Rows and columns have tables of their own."""
     dsocr.compare_all(Block.from_config(dsocr.config.sam, windowed=False), case, metrics=TRAFFIC)
+
+
+STRIPS = [
+    Case("two rows", batch=1, height=2, width=40),
+    Case("two rows of two", batch=2, height=2, width=40),
+    Case("two columns", batch=1, height=64, width=2),
+    Case("one row", batch=1, height=1, width=40),
+    Case("one row of two", batch=2, height=1, width=40),
+    Case("one column", batch=1, height=40, width=1),
+    Case("one column of two", batch=2, height=40, width=1),
+    Case("one token", batch=2, height=1, width=1),
+]
+
+
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.memory
+@pytest.mark.parametrize("case", STRIPS, ids=str)
+def test_attention_in_a_strip(dsocr, case):
+    """2 x 40: tables of 2 * 2 + 40 * 40 distances, 64 channels each, are more than a bias of 12 * 80 * 80."""
+    layer = Attention.from_config(dsocr.config.sam, windowed=False)
+    dsocr.compare_all(layer, case, metrics=(*TRAFFIC, "activation_bytes", "peak_launch"))
+
+
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.memory
+@pytest.mark.parametrize("case", STRIPS, ids=str)
+def test_global_block_in_a_strip(dsocr, case):
+    """The residual beside it."""
+    layer = Block.from_config(dsocr.config.sam, windowed=False)
+    dsocr.compare_all(layer, case, metrics=(*TRAFFIC, "activation_bytes", "peak_launch"))
 
 
 @pytest.mark.flops
@@ -125,3 +161,34 @@ def test_llama_attention_of_a_chunk(dsocr, case):
 def test_decoder_layer_of_a_chunk(dsocr, case):
     """3 launches more than a prefill under sdpa."""
     dsocr.compare_all(DeepseekV2DecoderLayer(dsocr.config.decoder, 1), case, metrics=TRAFFIC)
+
+
+SHARED = {
+    "a prefill of 37": {"batch": 1, "q_len": 37, "kv_len": 37},
+    "three prefills of 37": {"batch": 3, "q_len": 37, "kv_len": 37},
+    "a step over 57 keys": {"batch": 1, "q_len": 1, "kv_len": 57},
+    "three steps over 57 keys": {"batch": 3, "q_len": 1, "kv_len": 57},
+    "a chunk of 37 after 20": {"batch": 1, "q_len": 37, "kv_len": 57},
+    "three chunks of 37 after 20": {"batch": 3, "q_len": 37, "kv_len": 57},
+}
+
+
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.memory
+@pytest.mark.parametrize("sizes", SHARED.items(), ids=lambda sizes: sizes[0])
+@pytest.mark.parametrize(
+    ("heads", "key_heads"),
+    [(10, 1), (10, 2), (10, 5), (10, 10), (1, 1)],
+    ids=["10 on 1", "10 on 2", "10 on 5", "10 on 10", "1 on 1"],
+)
+def test_llama_attention_of_shared_key_heads(dsocr, heads, key_heads, sizes):
+    """Keys of several shared heads are copied for each head, under eager or a mask; a single one is read as it is.
+
+    eager, of several sequences: a matmul has to copy that one after all, and lets go of the copy. One head needs no
+    copies to be in order.
+    """
+    name, counts = sizes
+    layer = LlamaAttention(128 * heads, heads, key_heads, 128)
+    case = Case(f"{heads} heads on {key_heads}: {name}", **counts)
+    dsocr.compare_all(layer, case, metrics=(*TRAFFIC, *MEMORY))

@@ -1,5 +1,7 @@
 """What the counter cannot see is an error or has a formula, and never a pass."""
 
+import pytest
+
 
 def test_fused_attention_of_the_cpu_is_counted(project):
     """2 * 2 * 3 heads * 8 queries * 24 keys * 16 channels, for 2 images: 73,728."""
@@ -95,4 +97,55 @@ def test_a_module_that_breaks_fails_its_test_and_no_other(project):
     assert [row["verdict"] for row in project.rows()] == ["pass"]
     (not_run,) = project.document()["not_run"]
     assert not_run["test"] == "test_it.py::test_wrong_shape"
-    assert "failed before it compared anything" in not_run["reason"]
+    assert not_run["reason"].startswith("user.linear, 4 tokens, tensor_flops: RuntimeError: ")
+
+
+SCALES = """
+    import pytest_dsocr
+
+
+    class Fails:
+        def __init__(self, name, error):
+            self.metric = pytest_dsocr.Metric(name, name, "memory", lambda *_: pytest_dsocr.Prediction(0))
+            self.error = error
+
+        def measure(self, subject, *, device):
+            raise self.error
+
+
+    def pytest_dsocr_measurers():
+        broken = pytest_dsocr.MeasurementError("the scales are broken")
+        return [Fails("broken", broken), Fails("elsewhere", pytest_dsocr.NotSupportedError("no scales here"))]
+"""
+
+
+@pytest.mark.parametrize("workers", [False, True], ids=["one process", "workers"])
+def test_each_metric_that_is_asked_for_is_a_row_or_is_listed_with_its_reason(project, workers):
+    project.write("conftest.py", SCALES)
+    project.tests(
+        """
+        FIGURES = {"params": 144, "broken": 0, "elsewhere": 0, "weight_bytes": 576}
+
+
+        def test_four(dsocr):
+            dsocr.compare_all(FIGURES, Case("four"), metrics=FIGURES, module=LINEAR, inputs=X)
+
+
+        def test_two(dsocr):
+            dsocr.compare_all(FIGURES, Case("two"), metrics=["elsewhere", "weight_bytes"], module=LINEAR, inputs=X)
+        """
+    )
+    options = ("--dsocr-json=rows.json", "--dsocr-require=all")
+    result = project.spawn("-n2", *options) if workers else project.run(*options)
+    result.assert_outcomes(failed=1, skipped=1)
+    assert [(row["case"], row["metric"]) for row in project.rows()] == [
+        ("four", "params"),
+        ("four", "weight_bytes"),
+        ("two", "weight_bytes"),
+    ]
+    assert [(one["test"], one["reason"]) for one in project.document()["not_run"]] == [
+        ("test_it.py::test_four", "user.Linear, four, broken: the scales are broken"),
+        ("test_it.py::test_four", "user.Linear, four, elsewhere: no scales here"),
+        ("test_it.py::test_two", "user.Linear, two, elsewhere: no scales here"),
+    ]
+    result.stdout.fnmatch_lines(["*3 comparisons did not run*"])

@@ -5,6 +5,7 @@ import json
 import pytest
 
 OPTIONS = ("tolerances", "device", "dtype", "attention", "reference", "config", "json", "require", "grids")
+OPTIONS += ("repeats", "cache", "launch", "latency", "lock-timeout")
 
 
 def header(result):
@@ -154,7 +155,7 @@ def test_help_shows_every_option_and_every_ini_key(project):
     text = project.run("--help").stdout.str()
     for option in OPTIONS:
         assert f"--dsocr-{option}=" in text
-        assert f"dsocr_{option} (" in text
+        assert f"dsocr_{option.replace('-', '_')} (" in text
     assert "dsocr_flop_formulas (linelist)" in text
 
 

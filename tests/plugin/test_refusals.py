@@ -55,7 +55,8 @@ def test_a_tolerance_file_that_cannot_be_read(project, refused):
     (project.path / "folder.toml").mkdir()
     (project.path / "latin.toml").write_bytes(b"# \xe9\n")
     refused("--dsocr-tolerances=nowhere.toml", words=["nowhere.toml", "cannot be read"])
-    refused("--dsocr-tolerances=folder.toml", words=["folder.toml", "cannot be read"])
+    refused("--dsocr-tolerances=folder.toml", words=["folder.toml", "is a folder, allowed is a text file"])
+    refused("--dsocr-tolerances=/dev/zero", words=["/dev/zero", "is no regular file"])
     refused("--dsocr-tolerances=latin.toml", words=["latin.toml", "is no UTF-8"])
     project.ini("dsocr_tolerances = elsewhere.toml")
     refused(words=["elsewhere.toml", "cannot be read"])
@@ -65,6 +66,10 @@ BAD_OPTIONS = {
     "device": ("gpu", ["'gpu'", "meta, cpu, cuda"]),
     "dtype": ("int8", ["'int8'", "bfloat16, float16, float32"]),
     "attention": ("paged", ["'paged'", "eager, sdpa, flash"]),
+    "repeats": ("0", ["'0'", "whole numbers from 1"]),
+    "cache": ("hot", ["'hot'", "cold, warm"]),
+    "launch": ("fast", ["'fast'", "graph, eager"]),
+    "latency": ("maybe", ["'maybe'", "gate, advisory"]),
     "reference": ("vendor", ["'vendor'", "transformers"]),
     "require": ("everything", ["'everything'", "all, gpu, flops", "tensor_flops", "vision.Attention"]),
 }
@@ -92,6 +97,7 @@ def test_a_config_that_cannot_be_read(project, refused):
     project.write("config.json", "{")
     refused("--dsocr-config=config.json", words=["config.json", "is no JSON"])
     refused("--dsocr-config=nowhere.json", words=["nowhere.json", "cannot be read"])
+    refused("--dsocr-config=/dev/zero", words=["/dev/zero", "is no regular file"])
     project.write("config.json", "[]")
     refused("--dsocr-config=config.json", words=["config.json", "list", "allowed is an object"])
 

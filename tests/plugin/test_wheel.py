@@ -27,6 +27,7 @@ def test_it_brings_types_tables_and_the_schema(installed):
     brought = {str(path.relative_to(installed)) for path in installed.rglob("*") if path.is_file()}
     assert brought >= {
         "dsocr_cost/devices.toml",
+        "dsocr_cost/efficiencies.toml",
         "dsocr_cost/py.typed",
         "pytest_dsocr/py.typed",
         "pytest_dsocr/rows.schema.json",
@@ -35,6 +36,7 @@ def test_it_brings_types_tables_and_the_schema(installed):
         "pytest_dsocr/cli/vram.schema.json",
         "pytest_dsocr/cli/cost.schema.json",
         "pytest_dsocr/published/layers.csv",
+        "pytest_dsocr/published/rtx5090_kernels.csv",
     }
     assert not [name for name in brought if name.startswith(("tests", "docs", "conftest"))]
 

@@ -24,7 +24,7 @@ from ..kernels import (
     softmax,
 )
 from ..moment import Boundary, Moment, during
-from ..op import under
+from ..op import Matmul, under
 from .clip_embeddings import CLIPVisionEmbeddings
 from .layer import sized
 
@@ -63,7 +63,7 @@ class NoTPAttention:
                 yield linear(name, item, rows, width, width, bias=True)
         if execution.fused:
             # q, k, v [b, h, s, d]
-            yield fused_attention("sdpa", hidden, hidden.elements, tokens, heads * tokens)
+            yield fused_attention("sdpa", item, Matmul(heads, tokens, tokens, head_dim), hidden.elements)
         else:
             for name in ("query", "key"):
                 yield copy(f"sdpa.{name}.contiguous", hidden).times(several(batch))

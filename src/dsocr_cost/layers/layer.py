@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Protocol, TypeVar, cast, runtime_checkable
 
 from ..int64 import refuse_beyond_int64
@@ -51,7 +52,9 @@ def layer_name(layer: Layer | type[Layer]) -> str:
 
 
 def sized(ops: Callable[P, R]) -> Callable[P, R]:
-    """Let ``ops`` take whole numbers of at least 0 only, and arrays as int64, whose products must fit into it.
+    """Let a method take whole numbers of at least 0 only, and arrays as int64, whose products must fit into it.
+
+    Of ``ops``, each op gets its site.
 
     Raises:
         SizeError: by what it wraps; the size, what it got and what is allowed.
@@ -65,9 +68,17 @@ def sized(ops: Callable[P, R]) -> Callable[P, R]:
         named = {name: one if name == "execution" else as_count(name, one) for name, one in kwargs.items()}
         if any(hasattr(size, "ndim") for size in (*counts, *named.values())):
             _require_int64(cast("Any", ops), layer, counts, named)
-        return cast("Any", ops)(layer, *counts, *sizes[len(counts) :], **named)  # type: ignore[no-any-return]
+        made = cast("Any", ops)(layer, *counts, *sizes[len(counts) :], **named)
+        return cast("R", _placed(layer, made) if ops.__name__ == "ops" else made)
 
     return checked
+
+
+def _placed(layer: Any, ops: Iterator[Op]) -> Any:
+    """Say of the ops that are a layer's own, and not of a layer inside it, where they stand."""
+    name = layer_name(layer)
+    for op in ops:
+        yield op if op.site else replace(op, site=f"{name}.{op.name}")
 
 
 def _require_int64(priced: Callable[..., Any], layer: object, sizes: list[Any], named: dict[str, Any]) -> None:

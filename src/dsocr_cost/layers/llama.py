@@ -26,7 +26,7 @@ from ..kernels import (
     softmax,
 )
 from ..moment import Boundary, Moment
-from ..op import under
+from ..op import Matmul, under
 from ..sizes import require_at_least
 from .layer import sized
 
@@ -177,13 +177,12 @@ class LlamaAttention:
 
     def _fused(self, batch: Count, q_len: Count, kv_len: Count, execution: Execution) -> Iterator[Op]:
         """Run all in one kernel: q [b, h, s, d], k and v [b, h, t, d]."""
-        item, rows = execution.item_bytes, batch * q_len * self.num_heads
-        query, mask = Tensor(rows * self.head_dim, item), NOTHING
+        item, mask = execution.item_bytes, NOTHING
         keys = Tensor(batch * self.num_key_value_heads * kv_len * self.head_dim, item)
         if execution.attention == "sdpa":
             masked = self._masked(q_len, kv_len, execution)
             seen, mask = Tensor(masked * q_len * kv_len, BOOL_BYTES), Tensor(masked * batch * q_len * kv_len, item)
-            if self.num_heads > self.num_key_value_heads:  # under a mask they cannot share
+            if self._repeats:  # under a mask they cannot share
                 repeats = masked * (self.num_heads // self.num_key_value_heads - 1)
                 stored, keys = keys, Tensor(keys.elements * (1 + repeats), item)
                 for name in ("key", "value"):
@@ -191,7 +190,8 @@ class LlamaAttention:
             for name in ("zero", "lowest"):
                 yield fill(f"sdpa.mask.{name}", Tensor(1, item)).times(masked)
             yield pointwise("sdpa.mask", mask, seen, Tensor(2, item)).times(masked)
-        yield fused_attention("sdpa", query, keys.elements, kv_len, rows, bias=mask)
+        scores = Matmul(batch * self.num_heads, q_len, kv_len, self.head_dim)
+        yield fused_attention("sdpa", item, scores, keys.elements, bias=mask)
 
     def _fused_moments(
         self, batch: Count, q_len: Count, kv_len: Count, held: Count, execution: Execution
@@ -210,21 +210,27 @@ class LlamaAttention:
     def _eager(self, batch: Count, q_len: Count, kv_len: Count, execution: Execution) -> Iterator[Op]:
         """Run scores, mask, softmax and weighted sum one after the other."""
         item = execution.item_bytes
-        heads, shared = batch * self.num_heads, self.num_heads // self.num_key_value_heads
+        heads = batch * self.num_heads
         query = Tensor(heads * q_len * self.head_dim, item)
         scores, mask = Tensor(heads * q_len * kv_len, item), Tensor(batch * q_len * kv_len, item)
         repeated = Tensor(heads * kv_len * self.head_dim, item)
-        if shared > 1:
-            stored = Tensor(batch * self.num_key_value_heads * kv_len * self.head_dim, item)
+        stored = Tensor(batch * self.num_key_value_heads * kv_len * self.head_dim, item)
+        if self._repeats:
             yield copy("sdpa.key.repeat", repeated, stored)
             yield copy("sdpa.value.repeat", repeated, stored)
-        yield copy("sdpa.query.contiguous", query).times(several(batch) * several(q_len))
-        yield bmm("sdpa.scores", item, heads, q_len, kv_len, self.head_dim)
+        yield copy("sdpa.query.contiguous", query).times(several(batch) * several(q_len) * several(self.num_heads))
+        # one key head is multiplied as it is, but by several sequences
+        each = 1 + several(batch) * (heads - 1) if self._views else heads
+        if self._views:
+            yield copy("sdpa.key.repeat", repeated, stored).times(several(batch))
+        yield bmm("sdpa.scores", item, heads, q_len, kv_len, self.head_dim, stored=each)
         yield pointwise("sdpa.scale", scores, scores)
         yield pointwise("sdpa.mask", scores, scores, mask)
         yield from softmax("sdpa.softmax", item, scores.elements)
-        yield bmm("sdpa.values", item, heads, q_len, self.head_dim, kv_len)
-        yield copy("sdpa.contiguous", query).times(several(q_len))
+        if self._views:
+            yield copy("sdpa.value.repeat", repeated, stored).times(several(batch))
+        yield bmm("sdpa.values", item, heads, q_len, self.head_dim, kv_len, stored=each)
+        yield copy("sdpa.contiguous", query).times(several(q_len) * several(self.num_heads))
 
     def _eager_moments(
         self, batch: Count, q_len: Count, kv_len: Count, held: Count, execution: Execution
@@ -233,12 +239,27 @@ class LlamaAttention:
         item, rows, casted = execution.item_bytes, batch * q_len, execution.item_bytes != FP32_BYTES
         pairs, query = rows * kv_len * self.num_heads, rows * (self.num_heads * self.head_dim * item)
         repeated = self._repeated(batch, kv_len, item)
+        # the one key head, for each head of several sequences, while it is multiplied
+        view = batch * kv_len * (self._views * self.num_heads * self.head_dim * item) * several(batch)
+        if self._views:
+            yield Moment("sdpa.scores", held + view + query * (several(batch) * several(q_len)) + pairs * item)
         # scores with the mask, those in fp32, and their softmax; for a model in fp32 as much as scores before and after
         widest = "sdpa.softmax" if casted else "sdpa.scale"
         yield Moment(widest, held + repeated + pairs * (item + FP32_BYTES * (1 + casted)))
-        yield Moment("sdpa.values", held + repeated + pairs * item + query)
-        yield Moment("sdpa.contiguous", (held + repeated + pairs * item + 2 * query) * several(q_len))
+        yield Moment("sdpa.values", held + repeated + view + pairs * item + query)
+        copied = several(q_len) * several(self.num_heads)
+        yield Moment("sdpa.contiguous", (held + repeated + pairs * item + 2 * query) * copied)
         yield Moment("o_proj", held + pairs * item + query + rows * (self.hidden_size * item))
+
+    @property
+    def _repeats(self) -> bool:
+        """Whether keys for each head are copies of several shared ones."""
+        return self.num_heads > self.num_key_value_heads > 1
+
+    @property
+    def _views(self) -> bool:
+        """Whether they are views of a single one, which a matmul of several sequences has to copy."""
+        return self.num_heads > self.num_key_value_heads == 1
 
     def _masked(self, q_len: Count, kv_len: Count, execution: Execution) -> Any:
         """Say where sdpa is told which keys each query sees: in a chunk of a prefill, after what is cached."""
@@ -246,7 +267,7 @@ class LlamaAttention:
 
     def _repeated(self, batch: Count, kv_len: Count, item: int) -> Count:
         """Count keys and values for each head, in bytes, where they have to be made of shared ones."""
-        if self.num_heads == self.num_key_value_heads:
+        if not self._repeats:
             return 0
         return batch * kv_len * (2 * self.num_heads * self.head_dim * item)
 

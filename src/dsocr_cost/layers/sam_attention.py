@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..execution import FP32_BYTES, INT64_BYTES, Execution
 from ..kernels import (
     Tensor,
     bmm,
     copy,
+    either,
     embedding_params,
     fill,
     fused_attention,
@@ -21,6 +22,7 @@ from ..kernels import (
     softmax,
 )
 from ..moment import Boundary, Moment
+from ..op import Matmul
 from .layer import sized
 
 if TYPE_CHECKING:
@@ -62,20 +64,20 @@ class Attention:
         item, tokens, heads = execution.item_bytes, height * width, batch * self.num_heads
         hidden, scores = self._hidden_and_scores(batch, tokens, item)
         yield linear("qkv", item, batch * tokens, self.dim, 3 * self.dim, bias=True)
-        yield copy("qkv.contiguous", Tensor(3 * hidden.elements, item)).times(several(batch))
+        yield copy("qkv.contiguous", Tensor(3 * hidden.elements, item)).times(several(batch) * several(self.num_heads))
         if not execution.fused:
             yield pointwise("sdpa.scale", hidden, hidden)
             yield bmm("sdpa.scores", item, heads, tokens, tokens, self.head_dim)
         yield from self._relative_positions(batch, height, width, item)
         if execution.fused:
             # q, k, v [b, h, h * w, d], bias [b, h, h * w, h * w]
-            yield fused_attention("sdpa", hidden, hidden.elements, tokens, heads * tokens, bias=scores)
+            sizes = Matmul(heads, tokens, tokens, self.head_dim)
+            yield fused_attention("sdpa", item, sizes, hidden.elements, bias=scores)
         else:
             yield pointwise("sdpa.bias", scores, scores, scores)
             yield from softmax("sdpa.softmax", item, scores.elements)
             yield bmm("sdpa.values", item, heads, tokens, self.head_dim, tokens)
-        # [b, h, h * w, d] to [b, h * w, h * d]: the fused kernel writes one image in that order already
-        yield copy("sdpa.contiguous", hidden).times(several(batch) if execution.fused else 1)
+        yield copy("sdpa.contiguous", hidden).times(self._reordered(batch, tokens, execution))
         yield linear("proj", item, batch * tokens, self.dim, self.dim, bias=True)
 
     def _hidden_and_scores(self, batch: Count, tokens: Count, item: int) -> tuple[Tensor, Tensor]:
@@ -90,17 +92,35 @@ class Attention:
             ("rel_pos_w", width, self.trained_grid[1]),
         ):
             yield from self._table(name, side, trained, item)
+        by_row, by_column = self._regrouped(batch, height, width)
         # rows:    q [h, b * w, d] @ table.T [h, d, h], one product a query row
-        yield copy("rel_pos_h.contiguous", queries)
+        yield copy("rel_pos_h.contiguous", queries).times(by_row)
         yield bmm("rel_pos_h", item, height, grids * width, height, self.head_dim)
         # columns: q [w, b * h, d] @ table.T [w, d, w], one product a query column
-        yield copy("rel_pos_w.contiguous", queries).times(1 - several(batch))
+        yield copy("rel_pos_w.contiguous", queries).times(by_column)
         yield bmm("rel_pos_w", item, width, grids * height, width, self.head_dim)
         # bias [b, h, w, h, w]: the sum of both, over every pair
         rows: Count = grids * tokens
         bias = Tensor(rows * tokens, item)
         yield pointwise("rel_pos.sum", bias, Tensor(rows * height, item), Tensor(rows * width, item))
-        yield copy("rel_pos.contiguous", bias)
+        yield copy("rel_pos.contiguous", bias).times(self._is_scattered(batch, height, width))
+
+    def _regrouped(self, batch: Count, height: Count, width: Count) -> tuple[Any, Any]:
+        """Say whether queries have to be copied to stand row by row, and column by column.
+
+        Those of several heads of one image lie a token beside the other; all others a grid after the other.
+        """
+        mixed = (1 - several(batch)) * several(self.num_heads)
+        return either(mixed, self._is_scattered(batch, height, width)) * several(width), mixed * several(height)
+
+    def _is_scattered(self, batch: Count, height: Count, width: Count) -> Any:
+        """Say whether what stands row by row is not in order: there are several grids, of several rows and columns."""
+        return either(several(batch), several(self.num_heads)) * several(height) * several(width)
+
+    def _reordered(self, batch: Count, tokens: Count, execution: Execution) -> Any:
+        """Say where [b, h, h * w, d] becomes [b, h * w, h * d]: the fused kernel writes one image like that already."""
+        reordered: Any = several(self.num_heads) * several(tokens)
+        return reordered * several(batch) if execution.fused else reordered
 
     def _table(self, name: str, side: Count, trained: int, item: int) -> Iterator[Op]:
         """Stretch a table of distances to the grid, and look up the distance of every pair along one side."""
@@ -126,25 +146,45 @@ class Attention:
     def moments(
         self, batch: Count, height: Count, width: Count, *, execution: Execution = Execution()
     ) -> Iterator[Moment]:
-        """Look at the bias, the softmax and, for a grid of few tokens, the projection.
+        """Look at the tables and the bias that is made of them, the softmax and the projection.
 
-        In a strip of few rows or columns (2 x 40; of a model with few heads, 2 x 6) most is alive while the tables
-        are: that is left out.
+        In a strip of few rows or columns the tables are more than the bias (2 x 40; with few heads, 2 x 6).
         """
-        item, fused = execution.item_bytes, execution.fused
-        hidden, scores = self._hidden_and_scores(batch, height * width, item)
+        item, fused, tokens = execution.item_bytes, execution.fused, height * width
+        hidden, scores = self._hidden_and_scores(batch, tokens, item)
         x, pairs = hidden.bytes, scores.bytes
         # the input; q, k and v, and their copy
-        held = x + 3 * x * (1 + several(batch))
-        # eager: scores; the bias, and its copy
-        yield Moment("rel_pos.contiguous", held + pairs * (2 if fused else 3))
+        held = x + 3 * x * (1 + several(batch) * several(self.num_heads))
+        yield from self._bias_moments(batch, height, width, held + (0 if fused else pairs), item)
         if not fused:
+            # scores, the bias, and their sum
+            yield Moment("sdpa.bias", held + 3 * pairs)
             # the bias; scores with it, those in fp32, and their softmax
             yield Moment("sdpa.softmax", held + scores.elements * (2 * item + FP32_BYTES * (1 + (item != FP32_BYTES))))
         # the bias; eager: weights; values, and their copy or what the projection makes of them
         projected = held + pairs * (1 if fused else 2) + 2 * x
-        yield Moment("sdpa.contiguous", projected * (several(batch) if fused else 1))
+        yield Moment("sdpa.contiguous", projected * self._reordered(batch, tokens, execution))
         yield Moment("proj", projected)
+
+    def _bias_moments(self, batch: Count, height: Count, width: Count, held: Count, item: int) -> Iterator[Moment]:
+        """Look at the tables, their products with the queries, and the sum of those, which is all that stays."""
+        rows: Count = batch * self.num_heads * height * width
+        queries, bias = rows * (self.head_dim * item), rows * height * width * item
+        by_row, by_column = self._regrouped(batch, height, width)
+        first: Count = height * height * (self.head_dim * item)
+        second: Count = width * width * (self.head_dim * item)
+        yield Moment("rel_pos_h.take", held + self._taken(height, item))
+        yield Moment("rel_pos_w.take", held + first + self._taken(width, item))
+        tables, products = held + first + second, rows * (height + width) * item
+        yield Moment("rel_pos_h", tables + queries * by_row + rows * height * item)
+        yield Moment("rel_pos_w", tables + queries * by_column + products)
+        yield Moment("rel_pos.sum", tables + products + bias)
+        yield Moment("rel_pos.contiguous", (held + 2 * bias) * self._is_scattered(batch, height, width))
+
+    def _taken(self, side: Count, item: int) -> Count:
+        """Count what is there once a table is taken along one side: it, the distances, queries and keys, all pairs."""
+        table = (side * side + 2 * side - 1) * (self.head_dim * item)
+        return table + 2 * side * FP32_BYTES + side * side * (FP32_BYTES + INT64_BYTES)
 
     @property
     def params(self) -> int:

@@ -133,7 +133,7 @@ class Block:
         yield copy("windows.join", padded).times(several(across))
         # rows that end early leave gaps, rows that are left out do so between images
         narrow, short = differ(width, across * side), differ(height, down * side)
-        yield copy("windows.crop", grid).times(either(narrow, short * several(batch)))
+        yield copy("windows.crop", grid).times(either(narrow * several(height), short * several(batch)))
 
     @sized
     def boundary(self, batch: Count, height: Count, width: Count, *, execution: Execution = Execution()) -> Boundary:

@@ -73,18 +73,28 @@ class Decoder:
     def moments(
         self, batch: Count, q_len: Count, kv_len: Count, *, execution: Execution = Execution()
     ) -> Iterator[Moment]:
-        """Go through its first dense and its first MoE layer, which hold what all others do, and the logits.
+        """Go through a first and a last layer of either kind, and the logits.
 
-        Beside a layer's inputs it holds the positions and, after the first layer, the embeddings that came in.
+        Beside a layer's inputs it holds the positions and, after the first layer, the embeddings that came in. So the
+        first layer of a kind that has both holds as many activations as any other one, and is the first to do so. The
+        last one has most of the KV cache beside it.
         """
         item, casted = execution.item_bytes, execution.item_bytes != FP32_BYTES
         x, positions = batch * q_len * (self.config.hidden_size * item), q_len * INT64_BYTES
-        for index in sorted({0, self.config.first_k_dense_replace} & set(range(self.config.num_hidden_layers))):
-            moments = self.layers[index].moments(batch, q_len, kv_len, execution=execution)
-            yield from during(f"layers.{index}", positions + (x if index else 0), moments)
+        layers = self.layers
+        cached = layers[0].kv_cache_bytes(batch, q_len, q_len, execution=execution)
+        for index in self._layers_that_hold_most():
+            moments = layers[index].moments(batch, q_len, kv_len, execution=execution)
+            later = len(layers) - 1 - index  # whose new keys and values are not there yet
+            yield from during(f"layers.{index}", positions + (x if index else 0), moments, -later * cached)
         # embeddings and normed output; logits, and those in fp32
         logits = batch * q_len * (self.config.vocab_size * (item + casted * FP32_BYTES))
         yield Moment("logits.to_fp32" if casted else "lm_head", 2 * x + logits)
+
+    def _layers_that_hold_most(self) -> list[int]:
+        count, dense = self.config.num_hidden_layers, self.config.first_k_dense_replace
+        kinds = (range(min(dense, count)), range(dense, count))
+        return sorted({index for kind in kinds if kind for index in (min(max(kind[0], 1), kind[-1]), kind[-1])})
 
     @sized
     def boundary(self, batch: Count, q_len: Count, kv_len: Count, *, execution: Execution = Execution()) -> Boundary:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from dsocr_cost.device import find_device, known_devices, load_devices
-from dsocr_cost.errors import DeviceError
+from dsocr_cost.errors import DeviceError, SizeError
 from dsocr_cost.fit import Room
 from dsocr_cost.report import bytes_text
 
@@ -102,7 +102,8 @@ def card_of(options: Mapping[str, Any]) -> Card | None:
     """Take the card from a command's options; None where neither device nor memory is given.
 
     Raises:
-        DeviceError: an unknown device, a file that describes none, a device whose memory nobody knows.
+        DeviceError: an unknown device, a file that describes none, a device whose memory nobody knows, or so large that
+            nothing is searched.
         SizeError: a context or a margin that leaves no room.
         UsageError: options that exclude each other, or that say something of a card that is not there.
     """
@@ -110,7 +111,7 @@ def card_of(options: Mapping[str, Any]) -> Card | None:
     context = options["cuda_context"]
     if options["device"] is not None:
         device = _device(options["device"], options["devices"])
-        name, room = device.name, _room(device, context)
+        name, room = device.name, _room(device, context, options["devices"])
     elif given("devices"):
         msg = "--devices: got a file, allowed is one beside --device"
         raise click.UsageError(msg)
@@ -136,12 +137,19 @@ def _device(name: str, file: Path | None) -> Device:
     return find_device(name, devices)
 
 
-def _room(device: Device, context: int | None) -> Room:
-    context = device.cuda_context_bytes if context is None else context
+def _room(device: Device, context: int | None, file: Path | None) -> Room:
     if device.memory_bytes is None or device.reserved_bytes is None:
-        msg = f"device: got {device.name}, whose memory is unknown; allowed is --memory in place of it"
+        what = "memory" if device.memory_bytes is None else "share of the driver"
+        msg = f"device: got {device.name}, whose {what} is unknown; allowed is --memory in place of it"
         raise DeviceError(msg)
+    try:
+        room = Room(device.memory_bytes, device.reserved_bytes)
+    except SizeError as error:
+        name, _, rest = str(error).partition(": ")
+        source = "device" if file is None else f"devices: {file}"
+        raise DeviceError(f"{source}: {device.name}: {name}_bytes: {rest}") from error
+    context = device.cuda_context_bytes if context is None else context
     if context is None:
         msg = f"device: got {device.name}, whose CUDA context is unknown; allowed is --cuda-context beside it"
         raise DeviceError(msg)
-    return Room(device.memory_bytes, device.reserved_bytes, context)
+    return replace(room, cuda_context_bytes=context)

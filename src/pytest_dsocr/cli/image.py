@@ -20,6 +20,9 @@ __all__ = ["MAX_SIDE", "ImageError", "ImageSize", "image_size"]
 MAX_SIDE = 65_535
 """Pixels along one side: the most that a JPEG can have."""
 
+MOST_BYTES = 2**32
+"""Bytes of a file: one of more is no page, and looking for its end would take long."""
+
 ORIENTATION = 0x0112
 TURNED = (5, 6, 7, 8)
 """EXIF orientations in which rows stand where columns are shown."""
@@ -49,11 +52,15 @@ def image_size(path: Path) -> ImageSize:
 
     Raises:
         ImageError: the file is missing, no regular file, unreadable, no PNG or JPEG, cut off or damaged, has 0 pixels,
-            or more than ``MAX_SIDE`` along a side. The message starts with ``image:`` and the path.
+            more than ``MAX_SIDE`` along a side, or more than ``MOST_BYTES``. The message starts with ``image:``
+            and the path.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
             _refuse(path, f"is {'a folder' if path.is_dir() else 'no regular file'}, allowed is a PNG or JPEG file")
+        if status.st_size > MOST_BYTES:
+            _refuse(path, f"got {status.st_size:,} bytes, allowed are at most {MOST_BYTES:,}")
         with path.open("rb") as file:
             return _read(path, file)
     except (OSError, ValueError) as error:

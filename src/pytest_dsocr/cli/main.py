@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -13,7 +15,7 @@ from dsocr_cost.errors import DsocrError
 from ..report.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = ["dsocr", "main"]
 
@@ -26,6 +28,9 @@ COMMANDS = {
     "vram": "vram:vram",
 }
 """Subcommands: the module beside this one, and the command in it."""
+
+READER_LEFT = 128 + 13
+"""Exit code where nobody reads on: a shell's for a command that SIGPIPE ended."""
 
 SPELLED = {
     "crops_high": ("grid", "grids"),
@@ -55,6 +60,17 @@ class CommandError(click.ClickException):
     exit_code = 2
 
 
+@contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """End like any other command whose reader has left, such as ``| head``: at once, in silence, as by SIGPIPE."""
+    try:
+        yield
+    except BrokenPipeError:
+        # what is still buffered goes nowhere, or Python would complain when it exits
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.exceptions.Exit(READER_LEFT) from None
+
+
 class LazyGroup(click.Group):
     """A group that imports a subcommand when it is needed, and says what went wrong in one line."""
 
@@ -74,6 +90,11 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(import_module(f"{__package__}.{module}"), attribute)
         return command
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Read the options, of which some print and end it."""
+        with _reader_may_leave():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the subcommand.
 
@@ -81,7 +102,8 @@ class LazyGroup(click.Group):
             CommandError: what a DsocrError or the output said, with the option that it is about.
         """
         try:
-            return super().invoke(ctx)
+            with _reader_may_leave():
+                return super().invoke(ctx)
         except DsocrError as error:
             command = self.get_command(ctx, ctx.invoked_subcommand or "")
             raise CommandError(printable(_with_option(str(error), command.params if command else ()))) from error
@@ -99,6 +121,11 @@ def _with_option(message: str, params: Sequence[click.Parameter]) -> str:
     return message
 
 
+def _refuse_output(reason: str) -> NoReturn:
+    CommandError(f"output: cannot be written: {reason}").show()
+    sys.exit(CommandError.exit_code)
+
+
 @click.group(
     cls=LazyGroup,
     lazy=COMMANDS,
@@ -111,11 +138,15 @@ def dsocr() -> None:
 
 
 def main() -> None:
-    """Run the command that was asked for; exit 2 on what it cannot take or write, 130 when it is interrupted."""
+    """Run the command that was asked for.
+
+    Exit 2 on what it cannot take or write, 130 when it is interrupted, 141 when nobody reads on.
+    """
+    if sys.stdout is None:  # closed before it began: nothing would be seen of what it says
+        _refuse_output("the standard output is closed")
     try:
         dsocr(prog_name="dsocr")
-    except OSError as error:  # click has answered a broken pipe by itself
-        sys.stderr.write(f"Error: output: cannot be written: {error.strerror or error}\n")
-        sys.exit(CommandError.exit_code)
+    except OSError as error:
+        _refuse_output(error.strerror or str(error))
     except KeyboardInterrupt:
         sys.exit(130)

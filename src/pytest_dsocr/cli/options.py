@@ -120,9 +120,6 @@ def config_of(path: Path | None) -> DeepseekOCRConfig:
     """
     if path is None:
         return DeepseekOCRConfig()
-    if path.exists() and not path.is_file():
-        msg = f"config: got {path}, which is no regular file; allowed is a config.json"
-        raise ConfigError(msg)
     try:
         return DeepseekOCRConfig.from_hf(path)
     except ConfigError as error:

@@ -145,7 +145,7 @@ def _views(text: str) -> tuple[Grid | None, ...]:
 def _bytes(text: str) -> int:
     match = re.fullmatch(r"0|(\d{1,15}(?:\.\d{1,9})?) ?((?:[kmgt]i?)?)b", text.strip().lower(), re.ASCII)
     if match is None:
-        msg = f"size: got {text!r}, allowed is a number with its unit, such as 24GiB, 32GB or 500MiB"
+        msg = f"size: got {text!r}, allowed is a number of at least 0 with its unit, such as 24GiB, 32GB or 500MiB"
         raise SizeError(msg)
     return int(Fraction(match[1]) * UNITS[match[2]]) if match[1] else 0
 

@@ -41,25 +41,29 @@ class Peak:
 
 
 class Alive:
-    """Notes storages when they appear and when nothing holds them any more."""
+    """Notes storages when they appear, when they grow, and when nothing holds them any more."""
 
     def __init__(self) -> None:
         self.storages: list[Storage] = []
-        self._events: list[tuple[int, int]] = []
+        self._events: list[tuple[int, Storage | None]] = []
         self._numbers: dict[int, int] = {}
         self._watched: list[weakref.finalize[..., object]] = []
 
     def note(self, tensors: Iterable[torch.Tensor], op: str, module: str = "", launch: int = 0) -> None:
-        """Note the storages that were not seen before."""
+        """Note the storages that were not seen before, and those that have grown since."""
         for tensor in tensors:
             storage = tensor.untyped_storage()
             key = StorageWeakRef(storage).cdata
-            if key in self._numbers:
+            number = self._numbers.get(key)
+            if number is None:
+                number = self._numbers[key] = len(self.storages)
+                self.storages.append(Storage(storage.nbytes(), op, module, launch, tuple(tensor.shape)))
+                self._watched.append(weakref.finalize(storage, self._gone, key, number))
+            elif storage.nbytes() != self.storages[number].bytes:
+                self.storages[number] = Storage(storage.nbytes(), op, module, launch, tuple(tensor.shape))
+            else:
                 continue
-            number = self._numbers[key] = len(self.storages)
-            self.storages.append(Storage(storage.nbytes(), op, module, launch, tuple(tensor.shape)))
-            self._events.append((number, 1))
-            self._watched.append(weakref.finalize(storage, self._gone, key, number))
+            self._events.append((number, self.storages[number]))
 
     def numbers(self, tensors: Iterable[torch.Tensor]) -> set[int]:
         """Find the storages of tensors by their numbers in ``storages``."""
@@ -68,21 +72,21 @@ class Alive:
 
     def peak(self, without: Collection[int] = ()) -> Peak:
         """Find the largest sum of storages alive at one time, some of them left out."""
-        alive: set[int] = set()
+        alive: dict[int, Storage] = {}
         now = most = 0
-        at, held = Storage(0, "", "", 0), frozenset[int]()
-        for number, change in self._events:
+        at, held = Storage(0, "", "", 0), list[Storage]()
+        for number, storage in self._events:
             if number in without:
                 continue
-            now += change * self.storages[number].bytes
-            if change < 0:
-                alive.remove(number)
+            if number in alive:
+                now -= alive.pop(number).bytes
+            if storage is None:
                 continue
-            alive.add(number)
+            alive[number] = storage
+            now += storage.bytes
             if now > most:
-                most, at, held = now, self.storages[number], frozenset(alive)
-        storages = sorted((self.storages[number] for number in held), key=lambda one: -one.bytes)
-        return Peak(most, at, tuple(storages))
+                most, at, held = now, storage, list(alive.values())
+        return Peak(most, at, tuple(sorted(held, key=lambda one: -one.bytes)))
 
     def close(self) -> None:
         """Watch no longer what is still alive: a module outlives many traces."""
@@ -92,4 +96,4 @@ class Alive:
     def _gone(self, key: int, number: int) -> None:
         if self._numbers.get(key) == number:
             del self._numbers[key]
-        self._events.append((number, -1))
+        self._events.append((number, None))

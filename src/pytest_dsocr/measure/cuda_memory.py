@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ..errors import MeasurementError
+from ..errors import MeasurementError, NotSupportedError
 from .launch import tensors_of
 from .measurement import Call, Measurement
+from .refusals import refuse_lazy, refuse_tensors
 from .trace import cached_tensors
 
 if TYPE_CHECKING:
@@ -30,10 +31,14 @@ def allocated_on_cuda(subject: Subject, device: str) -> Measurement:
     Raises:
         MeasurementError: the run failed, or ran out of memory.
     """
+    if isinstance(subject.module, torch.nn.Module):
+        refuse_lazy(subject.module)
     gc.collect()
     args, kwargs = given = subject.inputs()
     weights = list(subject.module.parameters()) if isinstance(subject.module, torch.nn.Module) else []
-    own = _stored([*weights, *tensors_of(given), *cached_tensors(given)])
+    held = [*weights, *tensors_of(given), *cached_tensors(given)]
+    refuse_tensors(held, "a parameter or an input")
+    own = _stored(held)
     torch.cuda.synchronize(device)
     torch.cuda.empty_cache()
     before = torch.cuda.memory_allocated(device)
@@ -42,7 +47,9 @@ def allocated_on_cuda(subject: Subject, device: str) -> Measurement:
         with torch.no_grad():
             subject.module(*args, **kwargs)
         torch.cuda.synchronize(device)
-    except RuntimeError as error:  # out of memory is one
+    except NotSupportedError:
+        raise
+    except Exception as error:  # out of memory, or whatever the module raises
         msg = f"the module raised {type(error).__name__}: {str(error).partition(chr(10))[0]}"
         raise MeasurementError(msg) from error
     peak = torch.cuda.max_memory_allocated(device)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import platform
 import subprocess
+from pathlib import Path
 from typing import Any
 
 from ..errors import OptionError
 from ..results import Device
 from ..tolerances import short_device_name
 
-__all__ = ["card_of", "device_names", "fingerprint", "placement", "resolve_device"]
+__all__ = ["card_of", "cpu_name", "device_names", "fingerprint", "free_card", "placement", "resolve_device"]
 
 
 def resolve_device(asked: str) -> str:
@@ -31,6 +33,17 @@ def resolve_device(asked: str) -> str:
         msg = f"device: got {asked!r}, which is not there; allowed on this machine are {here}"
         raise OptionError(msg)
     return f"cuda:{index}"
+
+
+def free_card(worker: int) -> str:
+    """Take the first card that nobody measures on, of several workers each from another one on."""
+    import torch
+
+    from .lock import first_free, lock_key
+
+    cards = torch.cuda.device_count()
+    order = [f"cuda:{(worker + step) % cards}" for step in range(cards)]
+    return order[first_free([lock_key(card) for card in order])] if cards > 1 else order[0]
 
 
 def card_of(device: str) -> Any:
@@ -58,7 +71,7 @@ def fingerprint(device: str) -> Device:
     import torch
 
     if not device.startswith("cuda"):
-        return Device(type=device, torch=torch.__version__)
+        return Device(type=device, name=cpu_name() if device == "cpu" else "", torch=torch.__version__)
     properties = card_of(device)
     return Device(
         type="cuda",
@@ -68,6 +81,19 @@ def fingerprint(device: str) -> Device:
         torch=torch.__version__,
         cuda=torch.version.cuda or "",
     )
+
+
+def cpu_name(told: Path = Path("/proc/cpuinfo")) -> str:
+    """Name the processor and the cores that torch uses of it: times on other ones are other times."""
+    import torch
+
+    try:
+        lines = told.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    model = next(models, "") or platform.processor() or platform.machine()
+    return f"{model}, {torch.get_num_threads()} threads"
 
 
 def device_names(device: Device) -> tuple[str, ...]:

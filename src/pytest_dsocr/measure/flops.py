@@ -41,9 +41,12 @@ class FlopMeasurer:
 
         Raises:
             MeasurementError: the counter miscounts an op of known size here.
+            NotSupportedError: the module is compiled or scripted, or works on tensors that are not dense.
         """
         from .memo import MetaMemo
+        from .refusals import refuse_module
 
+        refuse_module(subject.module)
         self._memo = self._memo or MetaMemo()
         if device not in self._proven:
             self._prove(device)
@@ -82,6 +85,7 @@ def count_flops(
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
 
+    from .threads import Threads
     from .watch import Watch, resolve_op
 
     custom = {op: formula for name, formula in formulas.items() if (op := resolve_op(name)) is not None}
@@ -90,10 +94,10 @@ def count_flops(
     # every fused attention of a GPU has a formula; elsewhere attention is counted as the two matmuls that it is
     backends = nullcontext() if device.startswith("cuda") else sdpa_kernel(SDPBackend.MATH)
     # the watch stands under the counter, so that it sees the ops that the counter has decomposed others into
-    with torch.no_grad(), backends, watch, counter:
+    with torch.no_grad(), backends, watch, counter, Threads() as threads:
         watch.finish(run())
     flops, seen = counter.get_total_flops(), sum(call.count for call in watch.calls)
-    problem = watch.problem()
+    problem = "; ".join(filter(None, (watch.problem(), threads.problem())))
     if not problem and flops != seen:
         problem = f"the counter's total is {flops:,}, its calls add up to {seen:,}"
     return Measurement(flops, tuple(watch.calls), problem=problem)

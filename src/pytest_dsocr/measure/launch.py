@@ -1,32 +1,31 @@
-"""What one kernel moves, and what work it does that is no matrix work.
-
-What is counted of an op, and what not, is decision 5. Beyond torch's own account of an op (is it a view, what does it
-write, is it pointwise or a reduction) it needs to know three things: which ops look elements up, which only move
-bytes, and which combine elements without torch saying so.
-"""
+"""What one kernel moves, and what work it does that is no matrix work: decision 5, op by op."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._pytree import tree_leaves
 
+from .op_kinds import Kind
+from .touched import elements_written
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from .op_kinds import Op
+
 __all__ = [
     "Launch",
+    "Ran",
     "Touched",
     "bytes_read",
     "bytes_written",
     "cuda_flops",
     "is_launch",
-    "op_name",
     "stored_bytes",
     "tensors_in",
     "tensors_of",
@@ -35,12 +34,10 @@ __all__ = [
 Touched: TypeAlias = Callable[[int, int], int]
 """Says how many of so many experts get one of so many rows, where the data cannot."""
 
-_ALLOCATIONS = {"empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided"}
-_LOOKUPS = {"index", "embedding", "gather", "index_select"}
-_WRITES_ONLY = {"copy_", "fill_", "zero_", "index_put_", "index_copy_", "scatter_"}
-_MOVES = {"clone", "_to_copy", "copy_", "cat", "constant_pad_nd", "index_put_", "fill_", "zero_", "where_"}
-_COMBINES = {"_softmax", "_safe_softmax", "native_layer_norm", "topk", "sort", "cumsum", "histc"}
-_COMPUTES = {"floor_divide", "upsample_linear1d", "upsample_bicubic2d", "_upsample_bicubic2d_aa"}
+_GROUPED = {"_grouped_mm", "grouped_mm_fallback"}
+_MAY_ADD = {"index_put_", "_index_put_impl_", "put_"}
+_TAKES_OF_VALUES = {"scatter_", "scatter_add_", "scatter_reduce_", "masked_scatter_"}
+_NO_WORK = {Kind.VIEW, Kind.ALLOCATION, Kind.FILL, Kind.MOVE, Kind.LOOKUP, Kind.MATRIX}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,57 +71,80 @@ def tensors_in(arguments: Iterable[Any]) -> Iterator[torch.Tensor]:
             yield from tensors_in(one)
 
 
-@functools.cache
-def op_name(func: Any) -> str:
-    """Name an op without its namespace and its overload."""
-    return str(func.name()).partition("::")[2].split(".")[0]
+class Ran(NamedTuple):
+    """An op as it ran: the tensors that it was given to read, and those that it made or changed.
+
+    ``elements`` is how many it writes of one that it puts values into; None of an op that writes all.
+    """
+
+    op: Op
+    args: tuple[Any, ...]
+    given: list[torch.Tensor]
+    made: list[torch.Tensor]
+    elements: int | None
+
+    @classmethod
+    def of(cls, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Ran:
+        """Sort the tensors of a call."""
+        named = [one for name, one in kwargs.items() if name not in op.outs] if op.outs else kwargs.values()
+        changed = op.written(args, kwargs) if op.writes and not op.returns_them else ()
+        given, made = [*tensors_in(args), *tensors_in(named)], [*tensors_in((out, changed))]
+        return cls(op, args, given, made, elements_written(op.name, args))
 
 
-@functools.cache
-def _returns(func: Any) -> tuple[bool, bool]:
-    """Say of an op whether its schema returns what was there, and whether it writes there."""
-    aliases = [value.alias_info for value in func._schema.returns if value.alias_info]  # noqa: SLF001 - nothing else says it
-    return bool(aliases), any(alias.is_write for alias in aliases)
-
-
-def is_launch(func: Any, given: Iterable[torch.Tensor], made: list[torch.Tensor]) -> bool:
-    """Tell whether a kernel ran: an op that returns tensors, and neither allocates nor only looks at what was there."""
-    if op_name(func) in _ALLOCATIONS or not made:
+def is_launch(ran: Ran) -> bool:
+    """Tell whether a kernel ran: an op that makes or changes tensors, and neither allocates nor only looks at them."""
+    if ran.op.kind is Kind.VIEW or ran.op.kind is Kind.ALLOCATION or not ran.made:
         return False
-    aliases, writes = _returns(func)
-    if aliases:
-        return writes
-    there = {StorageWeakRef(tensor.untyped_storage()).cdata for tensor in given}
-    return any(StorageWeakRef(tensor.untyped_storage()).cdata not in there for tensor in made)
+    if ran.op.writes:
+        return True
+    there = {StorageWeakRef(tensor.untyped_storage()).cdata for tensor in ran.given}
+    return any(StorageWeakRef(tensor.untyped_storage()).cdata not in there for tensor in ran.made)
 
 
-def bytes_read(
-    func: Any, args: tuple[Any, ...], given: list[torch.Tensor], made: list[torch.Tensor], touched: Touched | None
-) -> list[int]:
+def bytes_read(ran: Ran, touched: Touched | None) -> list[int]:
     """Count what is read of each tensor that came in."""
-    op, read = op_name(func), [stored_bytes(tensor) for tensor in given]
-    if op in _LOOKUPS:
-        read[0] = sum(map(stored_bytes, made))
-    elif op in _WRITES_ONLY:
-        read[0] = 0
-    elif op == "_grouped_mm":
-        read[1] = _experts_used(args, touched) * (read[1] // int(args[1].shape[0]))
+    op, read = ran.op, [stored_bytes(tensor) for tensor in ran.given]
+    if not op.reads_first:
+        firsts = sum(1 for _ in tensors_in(ran.args[:1]))
+        read[:firsts] = [0] * firsts
+    elif op.kind is Kind.LOOKUP:
+        read[0] = sum(map(stored_bytes, ran.made))
+    elif op.kind is Kind.MOVE and op.name.endswith("_copy") and op.name != "_to_copy":
+        read[0] = min(read[0], sum(map(stored_bytes, ran.made)))
+    elif op.name in _GROUPED:
+        read[1] = _experts_used(ran.args, touched) * (read[1] // int(ran.args[1].shape[0]))
+    if ran.elements is not None:
+        part = ran.elements * ran.given[0].element_size()
+        read[0] = part if _adds(ran) else 0
+        if op.name in _TAKES_OF_VALUES:
+            read[-1] = min(read[-1], ran.elements * ran.given[-1].element_size())
     return read
 
 
-def bytes_written(func: Any, given: list[torch.Tensor], made: list[torch.Tensor]) -> int:
-    """Count what is written: by indices, as much as the values are."""
-    return stored_bytes(given[-1]) if op_name(func) == "index_put_" else sum(map(stored_bytes, made))
+def bytes_written(ran: Ran) -> int:
+    """Count what is written: of a tensor that values are put into, the places where they are put."""
+    if ran.elements is not None:
+        return ran.elements * ran.made[0].element_size()
+    return sum(map(stored_bytes, ran.made))
 
 
-def cuda_flops(func: Any, given: list[torch.Tensor], made: list[torch.Tensor]) -> int:
-    """Count one an input element of a reduction, one an output element of pointwise arithmetic."""
-    op = op_name(func)
-    if op in _MOVES or op in _LOOKUPS:
+def cuda_flops(ran: Ran) -> int | None:
+    """Count one an input element of a reduction, one an output element of pointwise work; None where nobody knows."""
+    op = ran.op
+    if _adds(ran):
+        return ran.elements
+    if op.kind in _NO_WORK:
         return 0
-    if torch.Tag.reduction in func.tags or op in _COMBINES:
-        return given[0].numel()
-    return made[0].numel() if torch.Tag.pointwise in func.tags or op in _COMPUTES else 0
+    if op.kind is Kind.UNKNOWN:
+        return None
+    worked_on = ran.given if op.kind is Kind.REDUCTION else ran.made
+    return sum(one.numel() for one in (worked_on if op.name.startswith("_foreach_") else worked_on[:1]))
+
+
+def _adds(ran: Ran) -> bool:
+    """Tell whether values are combined with what is there: by the op, or by its fourth argument, ``accumulate``."""
+    return ran.op.adds or (ran.op.name in _MAY_ADD and len(ran.args) > 3 and bool(ran.args[3]))
 
 
 def stored_bytes(tensor: torch.Tensor) -> int:

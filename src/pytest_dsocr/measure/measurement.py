@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
     from ..metrics import Metric
 
-__all__ = ["Call", "Measurement", "Measurer", "Subject"]
+__all__ = ["Call", "Measurement", "Measurer", "Subject", "ToleranceAware"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Subject:
     """Something that runs: a module or any callable, and how to make the inputs of one run.
 
@@ -55,7 +55,9 @@ class Measurement:
 
     ``calls`` is the breakdown of a count, in the order of the run. ``spread`` is the relative noise of a time, None
     for a count. ``problem`` says why the figure cannot be trusted: its row is an error, never a pass. ``details`` are
-    figures that were seen beside it, for the row.
+    figures that were seen beside it, for the row, ``notes`` what a reader of it has to know. ``doubt`` says why a time
+    speaks neither for nor against the prediction, whatever its spread: its row is inconclusive. ``samples`` are the
+    rounds that a time is the median of.
     """
 
     value: int | float
@@ -63,6 +65,9 @@ class Measurement:
     spread: float | None = None
     problem: str = ""
     details: Mapping[str, int | float] = field(default_factory=dict)
+    notes: str = ""
+    doubt: str = ""
+    samples: tuple[float, ...] = ()
 
 
 class Measurer(Protocol):
@@ -77,4 +82,13 @@ class Measurer(Protocol):
             NotSupportedError: it cannot be measured here; the comparison is *not run*.
             MeasurementError: it was tried and could not be measured; the test fails.
         """
+        ...
+
+
+@runtime_checkable
+class ToleranceAware(Protocol):
+    """A measurer that tries harder where its spread is wider than the tolerance that will judge it."""
+
+    def within(self, rtol: float) -> Measurer:
+        """Get the measurer for a relative tolerance."""
         ...

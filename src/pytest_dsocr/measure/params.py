@@ -19,13 +19,19 @@ class ParameterMeasurer:
         """Count without a run.
 
         Raises:
-            MeasurementError: what is to be measured is no module.
+            MeasurementError: what is to be measured is no module, or one that has no shapes yet.
+            NotSupportedError: bytes of parameters that are not dense.
         """
+        from .refusals import refuse_lazy, refuse_tensors
+
         del device
         if not callable(getattr(subject.module, "named_parameters", None)):
             msg = f"{self.metric.name}: got {type(subject.module).__name__}, allowed is a torch.nn.Module"
             raise MeasurementError(msg)
+        refuse_lazy(subject.module)
         in_bytes = self.metric.name == "weight_bytes"
+        if in_bytes:
+            refuse_tensors(subject.module.parameters(), "a parameter")
         calls = tuple(
             Call(
                 "parameter",

@@ -9,25 +9,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.module_tracker import ModuleTracker
 
 from ..errors import MeasurementError, NotSupportedError
 from .alive import Alive, Peak
-from .launch import (
-    Launch,
-    Touched,
-    bytes_read,
-    bytes_written,
-    cuda_flops,
-    is_launch,
-    stored_bytes,
-    tensors_in,
-    tensors_of,
-)
+from .functions import Functions
+from .launch import Launch, Ran, Touched, bytes_read, bytes_written, cuda_flops, is_launch, stored_bytes, tensors_of
 from .memo import MetaMemo
+from .op_kinds import op_of
+from .refusals import refuse_module, refuse_tensors
+from .threads import Threads
 from .unwritten import Unwritten
 
 if TYPE_CHECKING:
@@ -35,7 +28,9 @@ if TYPE_CHECKING:
 
     from .measurement import Subject
 
-__all__ = ["FusedOnMeta", "Part", "Trace", "cached_tensors", "trace", "trace_subject"]
+__all__ = ["Part", "Trace", "cached_tensors", "trace", "trace_subject"]
+
+_BY_INDICES = ("index", "index_put_")
 
 
 class Part(NamedTuple):
@@ -54,7 +49,8 @@ class Trace:
     ``activations`` is the peak of its inputs and of what it made, without parameters, buffers and KV cache;
     ``allocated`` that of everything but buffers. ``kv_cache`` are the keys and values after the run. ``compulsory`` is
     what any implementation has to move: of each input and parameter what was read at all, once; each output; the cache,
-    old entries read and new ones written. ``unwritten`` and ``unknown`` say why counts, or memory, cannot be trusted.
+    old entries read and new ones written. ``unwritten``, ``unknown`` and ``unclassified`` say why nothing of it can be
+    trusted, or not its memory, or not its CUDA FLOPs.
     """
 
     launches: tuple[Launch, ...]
@@ -64,19 +60,7 @@ class Trace:
     compulsory: tuple[Part, ...]
     unwritten: str = ""
     unknown: str = ""
-
-
-class FusedOnMeta(TorchFunctionMode):
-    """Keeps a fused attention whole on meta, where torch takes it apart: as what a CPU runs."""
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        """Redirect the one function."""
-        kwargs = kwargs or {}
-        if func is torch.nn.functional.scaled_dot_product_attention and (args or (kwargs["query"],))[0].is_meta:
-            return _attend(*args, **kwargs)
-        return func(*args, **kwargs)
+    unclassified: str = ""
 
 
 class _Tracing(TorchDispatchMode):
@@ -87,7 +71,10 @@ class _Tracing(TorchDispatchMode):
         self.read: Counter[int] = Counter()
         self.unwritten = Unwritten()
         self.unknown: Counter[str] = Counter()
+        self.unclassified: Counter[tuple[str, str]] = Counter()
         self.tracker = ModuleTracker()
+        self.threads = Threads()
+        self.functions = Functions(self._note_numbers)
         self._touched = touched
         self._memo = memo or MetaMemo()
 
@@ -98,11 +85,12 @@ class _Tracing(TorchDispatchMode):
         kwargs = kwargs or {}
         out = self._memo.run(func, args, kwargs)
         module = self.module()
-        given, made = [*tensors_in((args, tuple(kwargs.values())))], [*tensors_in((out,))]
-        launched = is_launch(func, given, made)
+        ran = Ran.of(op_of(func), args, kwargs, out)
+        refuse_tensors((*ran.given, *ran.made), func.name(), module)
+        launched = is_launch(ran)
         if launched:
-            self._launch(func, module, args, given, made)
-        self.alive.note(made, func.name(), module, len(self.launches) + (not launched))
+            self._launch(func.name(), module, ran)
+        self.alive.note(ran.made, func.name(), module, len(self.launches) + (not launched))
         self.unwritten.follow(func, module, args, kwargs, out)
         return out
 
@@ -111,18 +99,23 @@ class _Tracing(TorchDispatchMode):
         super().__exit__(*raised)  # type: ignore[no-untyped-call]
         self.alive.close()
 
-    def _launch(
-        self, func: Any, module: str, args: tuple[Any, ...], given: list[torch.Tensor], made: list[torch.Tensor]
-    ) -> None:
-        read = bytes_read(func, args, given, made, self._touched)
-        for tensor, size in zip(given, read, strict=True):
+    def _launch(self, name: str, module: str, ran: Ran) -> None:
+        read, flops = bytes_read(ran, self._touched), cuda_flops(ran)
+        for tensor, size in zip(ran.given, read, strict=True):
+            if self.functions.by_list and ran.op.name in _BY_INDICES and any(tensor is one for one in ran.args[1]):
+                self._note_numbers(tensor)
             known = self.alive.numbers([tensor])
             self.read.update(dict.fromkeys(known, size))
             if size and not known:
                 self.unknown[module] += size
-        shapes = tuple(tuple(tensor.shape) for tensor in given)
-        written = bytes_written(func, given, made)
-        self.launches.append(Launch(func.name(), module, shapes, cuda_flops(func, given, made), sum(read), written))
+        if flops is None:
+            self.unclassified[name.split(".")[0], module] += 1
+        shapes = tuple(tuple(tensor.shape) for tensor in ran.given)
+        self.launches.append(Launch(name, module, shapes, flops or 0, sum(read), bytes_written(ran)))
+
+    def _note_numbers(self, tensor: torch.Tensor) -> None:
+        """Note a tensor that torch made of Python's numbers, as it does of those that it lifts."""
+        self.alive.note([tensor], "aten::lift_fresh", self.module(), len(self.launches) + 1)
 
     def module(self) -> str:
         """Find the innermost submodule that runs, as a path below the outermost one."""
@@ -132,17 +125,25 @@ class _Tracing(TorchDispatchMode):
         """Say where memory was read of which nobody knows when it is alive."""
         if not self.unknown:
             return ""
-        where = textwrap.shorten(", ".join(one or "the top level" for one in self.unknown), 60, placeholder=" ...")
         return (
-            f"{self.unknown.total():,} bytes were read (in {where}) that are no input, parameter or buffer and that no "
-            "op of this run made: memory from outside of torch, or a tensor that the module keeps as a plain attribute"
+            f"{self.unknown.total():,} bytes were read (in {_places(self.unknown)}) that are no input, parameter or "
+            "buffer and that no op of this run made: memory from outside of torch, or a tensor that the module keeps "
+            "as a plain attribute"
         )
+
+    def unclassified_text(self) -> str:
+        """Name the ops of which nobody knows what work they do."""
+        if not self.unclassified:
+            return ""
+        names = ", ".join(dict.fromkeys(name for name, _ in self.unclassified))
+        where = _places(module for _, module in self.unclassified)
+        return f"{names} ran {self.unclassified.total()} times (in {where}), of which it is not known what work they do"
 
 
 def trace(run: Callable[[], Any], touched: Touched | None = None, memo: MetaMemo | None = None) -> tuple[Launch, ...]:
     """Run anything once, without gradients, and list what was launched."""
     tracing = _Tracing(touched, memo)
-    with torch.no_grad(), tracing.tracker, tracing, FusedOnMeta():
+    with torch.no_grad(), tracing.tracker, tracing, tracing.functions:
         run()
     return tuple(tracing.launches)
 
@@ -152,13 +153,16 @@ def trace_subject(subject: Subject, memo: MetaMemo | None = None) -> Trace:
 
     Raises:
         MeasurementError: the module raised; what it did until then is no result.
+        NotSupportedError: it is compiled or scripted, or works on tensors that are not dense.
     """
+    refuse_module(subject.module)
     tracing = _Tracing(subject.touched, memo)
     alive, (parameters, buffers) = tracing.alive, _weights(subject.module)
     for name, parameter in parameters.items():
         alive.note([parameter], "parameter", name)
     alive.note(buffers, "buffer")
     given = subject.inputs()  # made before the run: they are no work of the module
+    refuse_tensors(tensors_of(given), "an input")
     alive.note([*tensors_of(given), *cached_tensors(given)], "input")
     apart = alive.numbers([*parameters.values(), *buffers, *cached_tensors(given)])
     inputs = {str(index): one for index, one in enumerate(tensors_of(given)) if not alive.numbers([one]) & apart}
@@ -181,18 +185,24 @@ def trace_subject(subject: Subject, memo: MetaMemo | None = None) -> Trace:
         alive.peak(without=alive.numbers(buffers)),
         kept,
         compulsory,
-        "; ".join(tracing.unwritten.complaints()),
+        "; ".join(filter(None, (*tracing.unwritten.complaints(), tracing.threads.problem()))),
         tracing.unknown_text(),
+        tracing.unclassified_text(),
     )
 
 
 def cached_tensors(tree: Any) -> Iterator[torch.Tensor]:
-    """Go through the keys and values of every cache among the inputs: objects with layers of keys and values."""
-    for leaf in tree_leaves(tree, is_leaf=lambda node: hasattr(node, "layers")):
-        for layer in getattr(leaf, "layers", ()):
-            for tensor in (getattr(layer, "keys", None), getattr(layer, "values", None)):
-                if isinstance(tensor, torch.Tensor):
-                    yield tensor
+    """Go through the keys and values of every cache among the inputs, once: objects with layers of keys and values."""
+    caches = tree_leaves(tree, is_leaf=lambda node: hasattr(node, "layers"))
+    for layer in {id(layer): layer for cache in caches for layer in getattr(cache, "layers", ())}.values():
+        for tensor in (getattr(layer, "keys", None), getattr(layer, "values", None)):
+            if isinstance(tensor, torch.Tensor):
+                yield tensor
+
+
+def _places(modules: Iterable[str]) -> str:
+    names = dict.fromkeys(one or "the top level" for one in modules)
+    return textwrap.shorten(", ".join(names), 60, placeholder=" ...")
 
 
 def _weights(module: Any) -> tuple[dict[str, torch.Tensor], list[torch.Tensor]]:
@@ -217,7 +227,7 @@ def _after_each_part(module: Any, look: Callable[[], None]) -> Iterator[None]:
 def _run(tracing: _Tracing, module: Any, given: tuple[tuple[Any, ...], dict[str, Any]]) -> Any:
     args, kwargs = given
     try:
-        with torch.no_grad(), tracing.tracker, tracing, FusedOnMeta():
+        with torch.no_grad(), tracing.tracker, tracing, tracing.functions, tracing.threads:
             return module(*args, **kwargs)
     except NotSupportedError:
         raise
@@ -247,20 +257,3 @@ def _made(outputs: Iterable[torch.Tensor], alive: Alive, there: Collection[int])
             left[number] -= size
             if size:
                 yield Part("output", "", tuple(tensor.shape), size)
-
-
-def _attend(
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attn_mask: torch.Tensor | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> torch.Tensor:
-    if attn_mask is not None and attn_mask.dtype == torch.bool:
-        seen, unseen = (torch.scalar_tensor(one, dtype=query.dtype, device=query.device) for one in (0.0, -torch.inf))
-        attn_mask = torch.where(attn_mask, seen, unseen)
-    attend: Any = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu  # noqa: SLF001 - it has no public name
-    return attend(query, key, value, dropout_p, is_causal, attn_mask=attn_mask, scale=scale)[0]  # type: ignore[no-any-return]

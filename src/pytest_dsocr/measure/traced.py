@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING
 
 from ..metrics import METRICS, Metric
@@ -19,11 +20,11 @@ __all__ = ["TRACED", "TraceMeasurer", "Tracer"]
 
 
 class Tracer:
-    """Traces a subject, once for all metrics that ask for it one after the other."""
+    """Traces a subject, once for all metrics that ask for it one after the other, and does not keep it alive."""
 
     def __init__(self) -> None:
         self._memo: MetaMemo | None = None
-        self._last: tuple[Subject, Trace] | None = None
+        self._last: tuple[weakref.ref[Subject], Trace] | None = None
 
     def trace(self, subject: Subject) -> Trace:
         """Follow one run.
@@ -34,10 +35,10 @@ class Tracer:
         from .memo import MetaMemo
         from .trace import trace_subject
 
-        if self._last is None or self._last[0] is not subject:
+        if self._last is None or self._last[0]() is not subject:
             self._memo = self._memo or MetaMemo()
             self._last = None
-            self._last = (subject, trace_subject(subject, self._memo))
+            self._last = (weakref.ref(subject), trace_subject(subject, self._memo))
         return self._last[1]
 
 
@@ -67,7 +68,7 @@ class TraceMeasurer:
 
 def _cuda_flops(trace: Trace) -> Measurement:
     calls = tuple(_call(one, one.cuda_flops) for one in trace.launches if one.cuda_flops)
-    return Measurement(sum(call.count for call in calls), calls, problem=trace.unwritten)
+    return Measurement(sum(call.count for call in calls), calls, problem=_joined(trace.unwritten, trace.unclassified))
 
 
 def _io_bytes(trace: Trace) -> Measurement:
@@ -118,7 +119,11 @@ TRACED = {
 
 
 def _memory(trace: Trace) -> str:
-    return "; ".join(filter(None, (trace.unwritten, trace.unknown)))
+    return _joined(trace.unwritten, trace.unknown)
+
+
+def _joined(*problems: str) -> str:
+    return "; ".join(filter(None, problems))
 
 
 def _call(launch: Launch, count: int) -> Call:

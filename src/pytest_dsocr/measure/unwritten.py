@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -10,15 +9,16 @@ import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._pytree import tree_leaves
 
-from .launch import op_name
+from .op_kinds import Kind, op_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["Unwritten"]
 
-_READS_NO_VALUES = re.compile(r"\w+_like|new_\w+|type_as")
-_ALLOCATES = re.compile(r"(new_)?empty(_like|_strided|_permuted)?")
+_ALLOCATED = "memory allocated in {}"
+_TAKEN_IN = "memory from outside of torch (numpy's), taken in by torch.from_numpy or the like in {},"
+_PAST = "a kernel ran past the counter"
 
 
 def _storage(tensor: torch.Tensor) -> int:
@@ -31,7 +31,7 @@ def _tensors(*trees: Any) -> list[torch.Tensor]:
 
 
 class Unwritten:
-    """Follows what is allocated, written and read."""
+    """Follows what is allocated, written and read, and memory that comes in from numpy, which nobody saw written."""
 
     def __init__(self) -> None:
         self._unwritten: dict[int, tuple[StorageWeakRef, str]] = {}
@@ -39,25 +39,22 @@ class Unwritten:
 
     def follow(self, func: Any, module: str, args: Any, kwargs: Any, out: Any) -> None:
         """Note what an op did that ran in ``module``."""
-        name = op_name(func)
-        if _ALLOCATES.fullmatch(name):
-            for tensor in _tensors(out):
-                self._unwritten[_storage(tensor)] = (StorageWeakRef(tensor.untyped_storage()), module)
+        op = op_of(func)
+        if op.kind is Kind.ALLOCATION:
+            if not op.writes:  # what is resized keeps what was written
+                self._add(_tensors(out), _ALLOCATED.format(module or "the top level"))
             return
-        if not self._unwritten or _READS_NO_VALUES.fullmatch(name):
-            return
-        schema = func._schema  # noqa: SLF001 - the only place that says what an op writes
-        if any(value.alias_info and not value.alias_info.is_write for value in schema.returns):
-            return  # a view: nothing is read or written
-        written = set()
-        for argument, value in [*zip(schema.arguments, args, strict=False), *_named(schema, kwargs)]:
-            for tensor in _tensors(value):
-                if argument.alias_info and argument.alias_info.is_write:
-                    written.add(_storage(tensor))
-                else:
+        if op.name == "lift_fresh":
+            self._add(filter(_is_from_outside, _tensors(out)), _TAKEN_IN.format(module or "the top level"))
+        if not self._unwritten or op.kind is Kind.VIEW:
+            return  # of a view nothing is read or written
+        for argument, value in [*zip(func._schema.arguments, args, strict=False), *_named(func._schema, kwargs)]:  # noqa: SLF001 - the only place that says what an op writes
+            first = argument is func._schema.arguments[0]  # noqa: SLF001 - as above
+            if not (argument.alias_info and argument.alias_info.is_write) and (op.reads_first or not first):
+                for tensor in _tensors(value):
                     self._note_read(tensor)
-        for storage in written | {_storage(tensor) for tensor in _tensors(out)}:
-            self._unwritten.pop(storage, None)
+        for tensor in _tensors(out, op.written(args, kwargs)):
+            self._unwritten.pop(_storage(tensor), None)
 
     def finish(self, result: Any) -> None:
         """Look at what the run returned."""
@@ -65,17 +62,23 @@ class Unwritten:
             self._note_read(tensor)
 
     def complaints(self) -> Iterator[str]:
-        """Say where such memory was read, a module at a time."""
-        for module, times in self._seen.items():
-            yield (
-                f"memory allocated in {module or 'the top level'} was read {times} times and written by no op that "
-                "torch knows of: a kernel ran past the counter"
-            )
+        """Say where such memory came from, and how often it was read."""
+        for origin, times in self._seen.items():
+            yield f"{origin} was read {times} times and written by no op that torch knows of: {_PAST}"
+
+    def _add(self, tensors: Iterable[torch.Tensor], origin: str) -> None:
+        for tensor in tensors:
+            self._unwritten[_storage(tensor)] = (StorageWeakRef(tensor.untyped_storage()), origin)
 
     def _note_read(self, tensor: torch.Tensor) -> None:
         if tensor.numel() and _storage(tensor) in self._unwritten:
-            _, module = self._unwritten[_storage(tensor)]
-            self._seen[module] += 1
+            _, origin = self._unwritten[_storage(tensor)]
+            self._seen[origin] += 1
+
+
+def _is_from_outside(tensor: torch.Tensor) -> bool:
+    """Tell whether a tensor looks at memory that torch did not allocate, and so cannot resize."""
+    return tensor.device.type == "cpu" and not tensor.untyped_storage().resizable()
 
 
 def _named(schema: Any, kwargs: dict[str, Any]) -> list[tuple[Any, Any]]:

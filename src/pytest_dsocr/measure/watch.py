@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -11,8 +10,11 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from .launch import tensors_in
 from .measurement import Call
 from .memo import MetaMemo
+from .op_kinds import MATRIX_WORK
+from .refusals import refuse_tensors
 from .unwritten import Unwritten
 
 if TYPE_CHECKING:
@@ -21,12 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["Watch", "resolve_op"]
 
 _TORCH_NAMESPACES = ("aten", "prim", "prims", "profiler", "debugprims", "inductor", "_c10d_functional", "c10d")
-_MATRIX_WORK = re.compile(
-    r"(^|_)(mm|bmm|addmm|baddbmm|addbmm|matmul|mv|addmv|dot|vdot|addr|ger|linear|bilinear|trilinear|einsum|gemm|cdist|euclidean"
-    r"|attention|transformer|lstm|gru|rnn|cholesky|qr|geqrf|ormqr|householder|lu(?!_unpack)|ldl|svd|inv|solve|eig|eigh"
-    r"|lstsq|pinv|det|slogdet|matrix_exp|hspmm|smm|sspaddmm)(?=_|$)"
-    r"|(^|_)conv(olution)?(\d\w*|_\w+)?$"
-)
 
 
 def resolve_op(name: str) -> Any:
@@ -61,6 +57,7 @@ class Watch(TorchDispatchMode):
         """Let the op run, then note it."""
         kwargs = kwargs or {}
         out = self._memo.run(func, args, kwargs)
+        refuse_tensors(tensors_in((args, tuple(kwargs.values()), out)), func.name(), self._module())
         packet = func._overloadpacket  # noqa: SLF001 - the counter's registry is keyed by it
         name = func.name().split(".")[0]
         module = self._module()
@@ -99,4 +96,4 @@ class Watch(TorchDispatchMode):
     def _does_matrix_work(self, name: str, args: Any, kwargs: Any) -> bool:
         namespace, _, op = name.partition("::")
         from_outside = namespace not in _TORCH_NAMESPACES and bool(_tensors(args, kwargs))
-        return from_outside or _MATRIX_WORK.search(op) is not None
+        return from_outside or MATRIX_WORK.search(op) is not None

@@ -9,6 +9,7 @@ from ..measure.flops import FlopMeasurer
 from ..measure.formulas import FORMULAS
 from ..reference.transformers import TransformersReference
 from .layers import SETUPS, PublishedLayer, Setup, read_layers
+from .rtx5090 import kernels_section
 from .sweeps import sweeps_section
 from .vram import vram_section
 
@@ -21,7 +22,7 @@ Written by `make pages`; a test fails when it is out of date.
 
 The public DeepSeek-OCR analytic performance report (2025-11-28) is what most people know of this model's cost. Each row
 of its layer table is here beside ours: reproduced (equal in all five digits that were printed), or the true figure and
-why it differs. After them, each row of its sweep and VRAM tables, with what explains it.
+why it differs. After them, each row of its sweep and VRAM tables, with what explains it, and its kernel times.
 
 ## Layers
 
@@ -65,7 +66,7 @@ def published_page() -> str:
     ]
     alignment = ["left", "left", *["right"] * 5, "left"]
     table = tabulate(rows, headers, tablefmt="github", colalign=alignment, disable_numparse=True)
-    return "\n".join([_INTRO, table, "", *notes, "", sweeps_section(), vram_section()])
+    return "\n".join([_INTRO, table, "", *notes, "", sweeps_section(), vram_section(), kernels_section()])
 
 
 def gflops(flops: int) -> str:

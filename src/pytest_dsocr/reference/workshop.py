@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.overrides import TorchFunctionMode
 from transformers import AttentionInterface
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ __all__ = ["Workshop"]
 
 FLASH = "dsocr_fused"  # a name with "flash" in it would send transformers looking for that package
 WEIGHT_STD = 0.02
+BLOCK = 2**20 + 7  # random numbers that weights repeat; no multiple of a row
 
 
 def _flash_attention(
@@ -46,16 +49,46 @@ def _flash_attention(
 AttentionInterface.register(FLASH, _flash_attention)
 
 
+class _Uninitialised(TorchFunctionMode):
+    """Leaves out what modules do to the values of their weights when they are made: minutes, for a whole model."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Return the tensor as it is."""
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            return next(iter((*args, *kwargs.values())))
+        return func(*args, **kwargs)
+
+
+@functools.lru_cache(maxsize=2)
+def _random_numbers(device: torch.device, dtype: torch.dtype) -> torch.Tensor:
+    return torch.randn(BLOCK, device=device, dtype=torch.float32).mul_(WEIGHT_STD).to(dtype)
+
+
+def _randomise(parameter: torch.Tensor) -> None:
+    """Fill a weight with random numbers, a large one with copies of the same ones."""
+    if parameter.is_meta:
+        return
+    flat, block = parameter.view(-1), _random_numbers(parameter.device, parameter.dtype)
+    for start in range(0, flat.numel(), BLOCK):
+        rest = flat[start : start + BLOCK]
+        rest.copy_(block[: rest.numel()])
+
+
 @dataclass(frozen=True, slots=True)
 class Workshop:
     """Makes modules and tensors of one device and dtype.
 
-    ``attention`` is that of the layers; ``attn_implementation`` is its name in a transformers config.
+    ``attention`` is that of the layers; ``attn_implementation`` is its name in a transformers config. ``keep`` lets the
+    last modules of the whole model stay, for whoever runs one at many sizes.
     """
 
     device: str
     dtype: str
     attention: AttentionName
+    keep: bool = False
 
     @property
     def torch_dtype(self) -> torch.dtype:
@@ -80,13 +113,13 @@ class Workshop:
         before = torch.get_default_dtype()
         torch.set_default_dtype(self.torch_dtype)
         try:
-            with torch.device(self.device):
+            with torch.device(self.device), _Uninitialised():
                 module = make()
         finally:
             torch.set_default_dtype(before)
         with torch.no_grad():
             for parameter in module.parameters():
-                parameter.normal_(std=WEIGHT_STD)
+                _randomise(parameter)
         return module.eval().requires_grad_(requires_grad=False)
 
     def tensor(self, *shape: int) -> torch.Tensor:

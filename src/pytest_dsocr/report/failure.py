@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from itertools import groupby, takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tabulate import tabulate
 
 from ..compare import Pair, align
-from .text import figure, printable, signed
+from .text import figure, figure_of, is_time, mean_and_deviation, printable, share, signed_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,17 +61,22 @@ def failure_text(
     because = f" ({printable(row.because)})" if row.because else ""
     lines = [
         f"{printable(row.layer)}, {printable(row.case)}, {metric_label}: {row.verdict}{_percent(row)}",
-        f"  predicted   {figure(row.predicted)}",
-        f"  measured    {figure(row.measured)}",
-        f"  difference  {signed(row.difference)}{_percent(row)} of the measured"
+        f"  predicted   {figure_of(row.metric, row.predicted)}{_band_and_source(row)}",
+        f"  measured    {figure_of(row.metric, row.measured)}",
+        *_time_lines(row),
+        f"  difference  {signed_of(row.metric, row.difference)}{_percent(row)} of the measured"
         if row.measured
-        else f"  difference  {signed(row.difference)}",
+        else f"  difference  {signed_of(row.metric, row.difference)}",
         f"  allowed     {row.rtol:.6g} of the measured, by {row.rule}{because}",
         f"  reason      {printable(row.reason)}",
         f"  at          {', '.join(f'{name}={size}' for name, size in row.sizes.items()) or 'no sizes'}",
         f"  measured on {', '.join(filter(None, (row.device.type, row.dtype, attention, row.implementation)))}",
     ]
-    if ops:
+    if row.notes:
+        lines.append(f"              {printable(row.notes)}")
+    if is_time(row.metric) and not calls:
+        pass  # a clock sees no terms to set beside those of the prediction
+    elif ops:
         lines += ["", *_terms(row, ops, calls, width)]
     elif calls:
         lines += ["", *_counted(calls, width)]
@@ -78,7 +84,26 @@ def failure_text(
 
 
 def _percent(row: Row) -> str:
-    return "" if row.relative_difference is None else f", {row.relative_difference:+.3%}"
+    if row.relative_difference is None or math.isnan(row.relative_difference):
+        return ""
+    return f", {row.relative_difference:+.1%}" if is_time(row.metric) else f", {row.relative_difference:+.3%}"
+
+
+def _band_and_source(row: Row) -> str:
+    """Say what the prediction's own doubt leaves open, and where it comes from."""
+    band = "" if row.band is None else f", {' to '.join(figure_of(row.metric, end) for end in row.band)}"
+    return f"{band}, by {printable(row.source)}" if row.source else band
+
+
+def _time_lines(row: Row) -> list[str]:
+    """Say how sure a time is: mean and standard deviation over the repeats, and the spread."""
+    if row.spread is None:
+        return []
+    details = row.details
+    counted = (f"{details[name]} {name}" for name in ("rounds", "repeats", "retries") if details.get(name))
+    mean = f"mean {mean_and_deviation(row)}" if mean_and_deviation(row) else ""
+    lines = [f"  spread      {share(row.spread)} of the measured"]
+    return [f"              {', '.join(filter(None, (mean, *counted)))}", *lines] if mean else lines
 
 
 def _terms(row: Row, ops: Sequence[Op], calls: Sequence[Call], width: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from itertools import groupby
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from tabulate import tabulate
 
 from ..compare import Verdict
-from .text import figure, printable, shorten, signed
+from .text import figure_of, is_time, mean_and_deviation, printable, share, shorten, signed_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Line", "summary_lines", "totals"]
 
-WIDE = 132
+WIDE, WIDE_WITH_TIMES = 132, 160
 """Columns from which on a row stands on one line with all that there is to it."""
 
 FOLD_ABOVE = 250
@@ -56,9 +57,11 @@ def summary_lines(
     lines: list[Line] = []
     if passes and verbosity >= 0:
         fold = len(passes) > FOLD_ABOVE and verbosity < 1
-        lines += _folded(passes, labels, families, width) if fold else _table(passes, labels, width)
+        lines += _folded(passes, labels, families, width) if fold else _table(passes, labels, width, verbosity)
+        lines += _notices(passes, labels, width)
     if others:
-        lines += [Line(""), *_table(others, labels, width)] if lines else _table(others, labels, width)
+        table = _table(others, labels, width, verbosity)
+        lines += [Line(""), *table] if lines else table
     if results.not_run:
         lines += [Line(""), *_not_run(results, width)]
     return [*lines, *([Line("")] if lines else []), totals(results)]
@@ -72,34 +75,46 @@ def totals(results: Results) -> Line:
     return Line(f"dsocr: {text}", _COLOURS.get(worst, "yellow") if worst else "yellow", bold=True)
 
 
-def _table(rows: Sequence[Row], labels: Mapping[str, str], width: int) -> list[Line]:
-    return _wide(rows, labels, width) if width >= WIDE else _narrow(rows, labels, width)
+def _table(rows: Sequence[Row], labels: Mapping[str, str], width: int, verbosity: int) -> list[Line]:
+    times = any(row.spread is not None for row in rows)
+    if width >= (WIDE_WITH_TIMES if times else WIDE):
+        return _wide(rows, labels, width, times=times)
+    return _narrow(rows, labels, width, verbosity)
 
 
-def _wide(rows: Sequence[Row], labels: Mapping[str, str], width: int) -> list[Line]:
-    headers = ["group", "layer", "case", "metric", "predicted", "measured", "difference", "allowed", "verdict"]
+def _wide(rows: Sequence[Row], labels: Mapping[str, str], width: int, *, times: bool) -> list[Line]:
+    """Write a row a line; where there are times, with mean and deviation of their repeats, and the spread."""
+    noise = ["mean ± deviation", "spread"] if times else []
+    headers = ["group", "layer", "case", "metric", "predicted", "measured", *noise, "difference", "allowed", "verdict"]
     cells = [
         [
             *_group_and_class(row),
             printable(row.case),
             labels.get(row.metric, row.metric),
-            figure(row.predicted),
-            figure(row.measured),
-            signed(row.difference),
-            "exact" if row.rtol == 0 else f"{100 * row.rtol:.3g}%",
+            figure_of(row.metric, row.predicted),
+            figure_of(row.metric, row.measured),
+            *([mean_and_deviation(row), "" if row.spread is None else share(row.spread)] if times else []),
+            _relative(row) if is_time(row.metric) else signed_of(row.metric, row.difference),
+            "exact" if row.rtol == 0 else share(row.rtol),
             str(row.verdict),
         ]
         for row in rows
     ]
     _fit(headers, cells, width, column=2)
-    table = tabulate(cells, headers, colalign=_align("llllrrrrl"), disable_numparse=True)
+    table = tabulate(cells, headers, colalign=_align("llll" + "r" * (len(headers) - 5) + "l"), disable_numparse=True)
     return _coloured(table.splitlines(), rows)
 
 
-def _narrow(rows: Sequence[Row], labels: Mapping[str, str], width: int) -> list[Line]:
+def _narrow(rows: Sequence[Row], labels: Mapping[str, str], width: int, verbosity: int) -> list[Line]:
+    """Write the figures under a line for each layer and metric; a verbose run adds one for the repeats of a time."""
     headers = ["case", "predicted", "measured", "verdict"]
     cells = [
-        [f"  {printable(row.case)}", figure(row.predicted), figure(row.measured), _verdict_and_difference(row)]
+        [
+            f"  {printable(row.case)}",
+            figure_of(row.metric, row.predicted),
+            figure_of(row.metric, row.measured) + ("" if row.spread is None else f" ±{share(row.spread)}"),
+            _verdict_and_difference(row),
+        ]
         for row in rows
     ]
     _fit(headers, cells, width, column=0)
@@ -108,8 +123,29 @@ def _narrow(rows: Sequence[Row], labels: Mapping[str, str], width: int) -> list[
     lines, rest = [heading, body.pop(0)], iter(body)
     for (layer, metric), run in groupby(rows, key=lambda row: (row.layer, row.metric)):
         lines.append(Line(shorten(f"{printable(layer)}: {labels.get(metric, metric)}", width), bold=True))
-        lines += [next(rest) for _ in run]
+        for row in run:
+            lines.append(next(rest))
+            if verbosity >= 1 and (mean := mean_and_deviation(row)):
+                lines.append(Line(f"    mean {mean} of {row.details.get('repeats')} repeats"))
     return lines
+
+
+def _notices(rows: Sequence[Row], labels: Mapping[str, str], width: int) -> list[Line]:
+    """List the passes that have something to say; the reason stands below the row."""
+    lines = []
+    for row in rows:
+        if row.reason:
+            name = f"{printable(row.layer)}, {printable(row.case)}, {labels.get(row.metric, row.metric)}"
+            lines += [Line(shorten(f"{name}: pass {_relative(row)}", width), "yellow")]
+            lines += [Line(f"  {shorten(printable(row.reason), width - 2)}", "yellow")]
+    return [Line(""), *lines] if lines else []
+
+
+def _relative(row: Row) -> str:
+    """Write how far predicted is from measured, as a part of it."""
+    if row.relative_difference is None or math.isnan(row.relative_difference):
+        return ""
+    return f"{100 * row.relative_difference:+.3g}%"
 
 
 def _fit(headers: Sequence[str], cells: list[list[str]], width: int, *, column: int) -> None:
@@ -170,7 +206,7 @@ def _not_run(results: Results, width: int) -> list[Line]:
 
 
 def _verdict_and_difference(row: Row) -> str:
-    return f"{row.verdict} {100 * row.relative_difference:+.3g}%" if row.relative_difference else str(row.verdict)
+    return f"{row.verdict} {_relative(row)}".rstrip() if row.relative_difference else str(row.verdict)
 
 
 def _group_and_class(row: Row) -> tuple[str, str]:

@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
-__all__ = ["figure", "printable", "shorten", "signed"]
+import math
+from typing import TYPE_CHECKING
+
+from dsocr_cost.report import seconds_text
+
+if TYPE_CHECKING:
+    from ..results import Row
+
+__all__ = [
+    "figure",
+    "figure_of",
+    "is_time",
+    "mean_and_deviation",
+    "printable",
+    "share",
+    "shorten",
+    "signed",
+    "signed_of",
+]
 
 
 def figure(value: float) -> str:
@@ -15,6 +33,36 @@ def figure(value: float) -> str:
 def signed(value: float) -> str:
     """Write a difference with its sign, and 0 without."""
     return f"+{figure(value)}" if value > 0 else figure(value)
+
+
+def is_time(metric: str) -> bool:
+    """Whether a metric is in seconds: its name ends in ``_s``."""
+    return metric.endswith("_s")
+
+
+def figure_of(metric: str, value: float) -> str:
+    """Write a figure of a metric: a time with its unit, anything else as :func:`figure` does."""
+    if not is_time(metric) or not math.isfinite(value):
+        return figure(value)
+    return f"-{seconds_text(-value)}" if value < 0 else seconds_text(value)
+
+
+def signed_of(metric: str, value: float) -> str:
+    """Write a difference in a metric with its sign, and 0 without."""
+    return f"+{figure_of(metric, value)}" if value > 0 else figure_of(metric, value)
+
+
+def share(part: float) -> str:
+    """Write a part of a whole in percent, with three digits at most."""
+    return f"{100 * part:.3g}%"
+
+
+def mean_and_deviation(row: Row) -> str:
+    """Write a time's mean over its repeats and their standard deviation; empty for what has none."""
+    mean, deviation = row.details.get("mean_s"), row.details.get("stdev_s")
+    if mean is None:
+        return ""
+    return seconds_text(mean) if deviation is None else f"{seconds_text(mean)} ± {seconds_text(deviation)}"
 
 
 def printable(name: str) -> str:

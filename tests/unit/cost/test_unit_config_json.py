@@ -130,7 +130,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_a_folder_is_named(tmp_path):
-    with pytest.raises(ConfigError, match=f"^{re.escape(str(tmp_path))}: cannot be read: Is a directory$"):
+    with pytest.raises(ConfigError, match=f"^{re.escape(str(tmp_path))}: is a folder, allowed is a text file$"):
         DeepseekOCRConfig.from_hf(tmp_path)
 
 
@@ -140,7 +140,6 @@ def test_a_folder_is_named(tmp_path):
         pytest.param(b"", id="empty"),
         pytest.param(b"{", id="cut off"),
         pytest.param(b"[default]", id="TOML"),
-        pytest.param(b'{"a": "\xff"}', id="no UTF-8"),
         pytest.param(b"[" * 100_000, id="nested without end"),
         pytest.param(b'{"a": ' + b"9" * 5000 + b"}", id="more digits than an int may have"),
     ],

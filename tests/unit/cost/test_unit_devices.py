@@ -73,6 +73,7 @@ def test_the_package_knows_these_devices():
         "RTX 4090",
         "RTX 3090",
         "RTX PRO 6000",
+        "RTX PRO 6000 Server",
         "H100 SXM",
         "H100 PCIe",
         "H200",
@@ -96,6 +97,7 @@ CLOCKS = {
     "RTX 4090": (512, 2520, 2520),
     "RTX 3090": (512, 1695, 1695),
     "RTX PRO 6000": (1024, 2617, 2617),
+    "RTX PRO 6000 Server": (1024, 2430, 2430),
     "H100 SXM": (4096, 1830, 1980),
     "H100 PCIe": (4096, 1620, 1755),
     "H200": (4096, 1830, 1980),
@@ -140,6 +142,7 @@ def test_geforce_cards_add_up_in_fp32_at_half_rate(name, gain):
         ("RTX 4090", 1008, 128, 72),
         ("RTX 3090", 936, 82, 6),
         ("RTX PRO 6000", 1792, 188, 128),
+        ("RTX PRO 6000 Server", 1597, 188, 128),
         ("H100 SXM", 3352, 132, 50),
         ("H100 PCIe", 2039, 114, 50),
         ("H200", 4800, 132, 60),
@@ -216,7 +219,7 @@ def test_the_maker_may_be_left_out(name):
     [
         ("H100", "H100 SXM, H100 PCIe"),
         ("a100", "A100 40GB, A100 80GB, A100 80GB PCIe"),
-        ("NVIDIA GeForce RTX", "RTX 5090, RTX 4090, RTX 3090, RTX PRO 6000"),
+        ("NVIDIA GeForce RTX", "RTX 5090, RTX 4090, RTX 3090, RTX PRO 6000, RTX PRO 6000 Server"),
     ],
 )
 def test_an_ambiguous_name_is_refused_with_its_candidates(name, candidates):
@@ -259,7 +262,7 @@ def test_another_end_of_a_name_finds_none(name):
         pytest.param("NVIDIA GeForce RTX 5090 Laptop GPU", "RTX 5090", id="another card of that number"),
         pytest.param("NVIDIA H200 NVL", "H200", id="another card of that chip"),
         pytest.param("NVIDIA H100 80GB HBM3 MIG 1g.10gb", "H100 SXM", id="a slice of a card"),
-        pytest.param("NVIDIA RTX PRO 6000 Blackwell Server Edition", "RTX PRO 6000", id="another edition"),
+        pytest.param("NVIDIA RTX PRO 6000 Blackwell Max-Q Workstation Edition", "RTX PRO 6000", id="another edition"),
         pytest.param("NVIDIA", "RTX 5090", id="no name"),
         pytest.param("", "RTX 5090", id="empty"),
         pytest.param("x" * 10_000, "RTX 5090", id="long"),

@@ -249,6 +249,7 @@ def test_a_run_beyond_int64_does_not_fit_and_is_no_error():
         pytest.param((2**50 + 1,), "memory: got 1125899906842625 bytes, allowed are at most", id="too much memory"),
         pytest.param((-1,), "memory: got -1", id="negative memory"),
         pytest.param((100, -1), "reserved: got -1", id="negative reserve"),
+        pytest.param((100, 100), "reserved: got 100 bytes, allowed is less than the 100", id="all for the driver"),
         pytest.param(
             (100, 10, 90), "cuda_context: got 90 bytes, allowed is less than the 90", id="all for the context"
         ),

@@ -99,15 +99,15 @@ def test_conv2d(kernel, stride, padding, bias):
 )
 @pytest.mark.parametrize("causal", [False, True], ids=["all keys", "causal: no discount"])
 def test_fused_attention_flops(batch, heads, q_len, kv_len, head_dim, causal):
-    query = Tensor(batch * heads * q_len * head_dim, 2)
-    op = kernels.fused_attention("x", query, batch * heads * kv_len * head_dim, kv_len, batch * heads * q_len)
+    scores = Matmul(batch * heads, q_len, kv_len, head_dim)
+    op = kernels.fused_attention("x", 2, scores, batch * heads * kv_len * head_dim)
     keys = torch.empty(batch, heads, kv_len, head_dim, device="meta")
     assert op.tensor_flops == counted(
         lambda: functional.scaled_dot_product_attention(
             torch.empty(batch, heads, q_len, head_dim), keys, keys, is_causal=causal
         )
     )
-    assert (op.kind, op.matmul) == ("attention", None)
+    assert (op.kind, op.matmul, op.scores) == ("attention", None, scores)
 
 
 @given(SIZE, SIZE, SIZE, SIZE, ITEM)
@@ -115,6 +115,8 @@ def test_bmm_at_any_size(batch, m, n, k, item):
     op, left, right = kernels.bmm("x", item, batch, m, n, k), meta(batch, m, k, item=item), meta(batch, k, n, item=item)
     assert op.tensor_flops == counted(lambda: torch.bmm(left, right))
     assert predicted(op) == traced(lambda: torch.bmm(left, right))
+    shared = kernels.bmm("x", item, batch, m, n, k, stored=1)
+    assert predicted(shared) == traced(lambda: torch.bmm(left, meta(1, k, n, item=item).expand(batch, k, n)))
 
 
 @pytest.mark.parametrize("bias", [True, False], ids=["with a bias", "without"])
@@ -156,8 +158,8 @@ def test_fused_attention_at_any_size(bias, batch, heads, q_len, kv_len, head_dim
         "added to the scores": (added, Tensor(batch * heads * q_len * kv_len, item)),
         "bools, as numbers: one for all": (seen, Tensor(q_len * kv_len, item)),
     }[bias]
-    rows = batch * heads * q_len
-    op = kernels.fused_attention("x", Tensor(rows * head_dim, item), keys.numel(), kv_len, rows, bias=moved)
+    scores = Matmul(batch * heads, q_len, kv_len, head_dim)
+    op = kernels.fused_attention("x", item, scores, keys.numel(), bias=moved)
 
     def run():
         return functional.scaled_dot_product_attention(query, keys, keys.clone(), attn_mask=mask)
@@ -172,7 +174,7 @@ def test_matrix_work_is_all_tensor_flops():
         kernels.linear("x", 2, 3, 5, 7),
         kernels.conv2d("x", 2, 1, (4, 4), (4, 4), (3, 5), 1),
         kernels.grouped_linear("x", 2, 3, 8, 8, 1, Tensor(2, 4)),
-        kernels.fused_attention("x", Tensor(64, 2), 64, 4, 4),
+        kernels.fused_attention("x", 2, Matmul(1, 4, 4, 16), 64),
     )
     assert {op.kind for op in ops} == MATRIX_WORK
     assert all(op.tensor_flops and not op.cuda_flops for op in ops)

@@ -1,5 +1,6 @@
 """The moments of the decoder's layers: at which ops, at sizes of every sort, and where no module can measure them."""
 
+import dataclasses
 from itertools import product
 
 import numpy as np
@@ -17,6 +18,7 @@ from dsocr_cost.layers import (
     LMHead,
     MoEGate,
 )
+from dsocr_cost.model import Decoder
 from dsocr_cost.moment import activation_bytes, live_bytes, peak_launch
 from dsocr_cost.polynomial import Values, symbol
 from pytest_dsocr import Case
@@ -25,7 +27,7 @@ from pytest_dsocr.reference.transformers import TransformersReference
 
 DECODER = DecoderConfig()
 ATTENTION = LlamaAttention.from_config(DECODER)
-SHARED_KEYS = LlamaAttention(1280, 10, 2, 128)
+SHARED_KEYS, ONE_KEY = (LlamaAttention(1280, 10, key_heads, 128) for key_heads in (2, 1))
 
 OVER_POSITIONS = {
     "rotary": LlamaRotaryEmbedding.from_config(DECODER),
@@ -38,12 +40,14 @@ OVER_POSITIONS = {
 OVER_KEYS = {
     "attention": ATTENTION,
     "shared keys": SHARED_KEYS,
+    "one key": ONE_KEY,
     "flash attention": LlamaFlashAttention2.from_config(DECODER),
     "dense layer": DeepseekV2DecoderLayer(DECODER, 0),
     "MoE layer": DeepseekV2DecoderLayer(DECODER, 1),
 }
 POINTS = [(1, 512, 512), (1, 1, 945), (3, 913, 913), (3, 1, 945), (2, 37, 57), (1, 2, 3)]
 
+ON_META = {"device": "meta", "dtype": "bfloat16"}
 EXECUTIONS = [Execution(*names, dtype=dtype) for *names, dtype in product(IMPLEMENTATIONS, ATTENTIONS, DTYPES)]
 
 
@@ -126,6 +130,7 @@ IN_FP32 = [
     pytest.param(ATTENTION, (3, 64, 64), id="prefill"),
     pytest.param(ATTENTION, (3, 1, 945), id="decode"),
     pytest.param(SHARED_KEYS, (1, 64, 945), id="shared keys"),
+    pytest.param(ONE_KEY, (1, 64, 945), id="one key"),
     pytest.param(DeepseekV2DecoderLayer(DECODER, 0), (1, 64, 945), id="dense layer"),
 ]
 
@@ -144,6 +149,83 @@ def test_in_fp32_where_nothing_is_cast_the_peak_is_elsewhere(layer, sizes, atten
     assert activation_bytes(moments) == trace.activations.bytes
     assert peak_launch(moments, layer.ops(*sizes, execution=execution))[0] == trace.activations.at.launch
     assert layer.params * 4 + live_bytes(moments, cached) == trace.allocated.bytes
+
+
+@pytest.mark.parametrize("attention", ATTENTIONS)
+@pytest.mark.parametrize(
+    "sizes",
+    [(1, 8, 8), (2, 8, 8), (1, 1, 9), (3, 1, 9), (1, 4, 9), (2, 4, 9), (1, 1, 1), (2, 1, 1), (1, 1, 300), (2, 3, 300)],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    ("heads", "key_heads"), [(10, 1), (10, 2), (10, 5), (10, 10), (2, 1), (1, 1)], ids=lambda heads: str(heads)
+)
+def test_heads_that_share_keys_launch_move_and_hold_what_the_module_does(heads, key_heads, sizes, attention):
+    """Of 16 channels, and prefills, steps and chunks of few and of many keys beside them."""
+    layer, named = (
+        LlamaAttention(16 * heads, heads, key_heads, 16),
+        dict(zip(("batch", "q_len", "kv_len"), sizes, strict=True)),
+    )
+    trace = trace_subject(
+        TransformersReference().subject(layer, Case("shared", **named), **ON_META, attention=attention)
+    )
+    execution = Execution(attention=attention)
+    ops, moments = (list(of(*sizes, execution=execution)) for of in (layer.ops, layer.moments))
+    assert [op.io_bytes for op in ops if op.launches] == [launch.io_bytes for launch in trace.launches]
+    assert activation_bytes(moments) == trace.activations.bytes
+    assert peak_launch(moments, ops)[0] == trace.activations.at.launch
+    assert layer.params * 2 + live_bytes(moments, layer.kv_cache_bytes(*sizes)) == trace.allocated.bytes
+
+
+FEW = DecoderConfig(
+    vocab_size=101,
+    hidden_size=144,
+    intermediate_size=352,
+    moe_intermediate_size=56,
+    num_attention_heads=6,
+    num_key_value_heads=3,
+    n_routed_experts=10,
+    n_shared_experts=3,
+    num_experts_per_tok=4,
+)
+
+
+@pytest.mark.parametrize("attention", ATTENTIONS)
+@pytest.mark.parametrize("sizes", [(1, 48, 48), (2, 33, 33), (3, 1, 400), (2, 8, 60)], ids=str)
+@pytest.mark.parametrize(
+    ("dense", "layers"), [(dense, layers) for layers in (1, 2, 3, 4) for dense in range(layers + 1)], ids=str
+)
+def test_a_decoder_of_any_layers_holds_what_the_module_does(dense, layers, sizes, attention):
+    decoder = Decoder(dataclasses.replace(FEW, num_hidden_layers=layers, first_k_dense_replace=dense))
+    subject = TransformersReference().subject(
+        decoder,
+        Case("few", **dict(zip(("batch", "q_len", "kv_len"), sizes, strict=True))),
+        **ON_META,
+        attention=attention,
+    )
+    execution, trace = subject.execution, trace_subject(subject)
+    ops, moments = (tuple(of(*sizes, execution=execution)) for of in (decoder.ops, decoder.moments))
+    assert activation_bytes(moments) == trace.activations.bytes
+    assert peak_launch(moments, ops)[0] == trace.activations.at.launch
+    assert decoder.params * 2 + live_bytes(moments, decoder.kv_cache_bytes(*sizes)) == trace.allocated.bytes
+
+
+@pytest.mark.parametrize(
+    ("dense", "layers", "looked_at"),
+    [
+        pytest.param(0, 1, ["0"], id="one mixture"),
+        pytest.param(1, 1, ["0"], id="one dense layer"),
+        pytest.param(0, 12, ["1", "11"], id="mixtures"),
+        pytest.param(12, 12, ["1", "11"], id="dense layers"),
+        pytest.param(1, 12, ["0", "1", "11"], id="as published"),
+        pytest.param(2, 12, ["1", "2", "11"], id="two dense layers"),
+        pytest.param(5, 12, ["1", "4", "5", "11"], id="five dense layers"),
+    ],
+)
+def test_however_many_layers_there_are_at_most_four_are_looked_at(dense, layers, looked_at):
+    decoder = Decoder(dataclasses.replace(FEW, num_hidden_layers=layers, first_k_dense_replace=dense))
+    names = [moment.op.split(".") for moment in decoder.moments(1, 8, 8)]
+    assert list(dict.fromkeys(name[1] for name in names if name[0] == "layers")) == looked_at
 
 
 VENDOR, X = Execution("vendor"), 2 * 512 * 1280

@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dsocr_cost import ATTENTIONS, IMPLEMENTATIONS, Execution, SamConfig, SizeError
@@ -21,6 +21,9 @@ from dsocr_cost.layers import (
 )
 from dsocr_cost.moment import activation_bytes, peak_launch
 from dsocr_cost.polynomial import Polynomial, symbol
+from pytest_dsocr import Case
+from pytest_dsocr.measure.trace import trace_subject
+from pytest_dsocr.reference.transformers import TransformersReference
 
 SAM = SamConfig()
 LAYERS = {
@@ -138,6 +141,41 @@ def test_attention_holds_most_for_each_pair_of_tokens_at(attention, dtype, op, p
     held = 7 * 2 * 256 * 768 * execution.item_bytes
     assert activation_bytes(moments) == held + 2 * 12 * 256**2 * pair_bytes
     assert peak_launch(moments, layer.ops(2, 16, 16, execution=execution))[1].name == op
+
+
+@settings(max_examples=100, deadline=None)
+@example(batch=1, height=2, width=6, heads=3, attention="sdpa", dtype="bfloat16")
+@example(batch=1, height=40, width=2, heads=12, attention="eager", dtype="float32")
+@example(batch=1, height=1, width=64, heads=12, attention="sdpa", dtype="bfloat16")
+@example(batch=2, height=64, width=1, heads=1, attention="eager", dtype="bfloat16")
+@given(
+    batch=st.integers(1, 3),
+    height=st.integers(1, 64),
+    width=st.integers(1, 64),
+    heads=st.sampled_from([1, 2, 3, 12]),
+    attention=st.sampled_from(["sdpa", "eager"]),
+    dtype=st.sampled_from(DTYPES),
+)
+def test_attention_launches_moves_and_holds_what_the_module_does(batch, height, width, heads, attention, dtype):
+    """The tables are at the peak in strips, products with them where a head is wider than a grid has tokens."""
+    layer, sizes = Attention(768, heads, (64, 64)), (batch, height, width)
+    case = Case("grid", batch=batch, height=height, width=width)
+    trace = trace_subject(TransformersReference().subject(layer, case, device="meta", dtype=dtype, attention=attention))
+    execution = Execution(attention=attention, dtype=dtype)
+    ops, moments = (list(of(*sizes, execution=execution)) for of in (layer.ops, layer.moments))
+    assert [op.io_bytes for op in ops if op.launches] == [launch.io_bytes for launch in trace.launches]
+    assert activation_bytes(moments) == trace.activations.bytes
+    assert peak_launch(moments, ops)[0] == trace.activations.at.launch
+
+
+def test_a_sweep_looks_at_few_moments_of_attention():
+    """Of as many images as there are, at the sizes of this model: the others are sure to hold less."""
+    for attention in ATTENTIONS:
+        for side in (14, 40, 64, 80):
+            layer, execution = Attention.from_config(SAM, windowed=side == 14), Execution(attention=attention)
+            images = symbol("images", at_least_one=True)
+            most = activation_bytes(layer.moments(images, side, side, execution=execution))
+            assert len(getattr(most, "candidates", (most,))) <= 2
 
 
 def test_only_eager_attention_gives_its_weights_beside_its_output():

@@ -11,11 +11,11 @@ from pytest_dsocr.collector import Collector, attach, attached_rows
 STOPPED = "the run ended before it"
 
 
-def report(nodeid, *, outcome="passed", longrepr=None, when="call", rows=(), expected=()):
+def report(nodeid, *, outcome="passed", longrepr=None, when="call", rows=(), not_run=(), expected=()):
     """Make a report as pytest hands it on, with what the plugin puts on it."""
     made = pytest.TestReport(nodeid, (nodeid, 1, nodeid), {}, outcome, longrepr, when)
-    if rows or expected:
-        attach(made, rows=rows, expected=expected)
+    if rows or not_run or expected:
+        attach(made, rows=rows, not_run=not_run, expected=expected)
     return made
 
 
@@ -113,6 +113,20 @@ def test_a_failed_comparison_did_run(make_row):
 
 def test_a_failure_of_a_test_that_compares_nothing_is_none_of_ours():
     assert collected(report("other", outcome="failed", longrepr="E  boom")) == Results()
+
+
+def test_what_a_test_could_not_measure_is_listed_instead_of_the_test(make_row):
+    """However it ended, and whether or not it measured something else."""
+    listed = [NotRun("a", "launches: no scales"), NotRun("a", "io_bytes: no scales")]
+    for rows in ([], [make_row()]):
+        for outcome in ("failed", "skipped", "passed"):
+            one = report("a", outcome=outcome, longrepr="told", rows=rows, not_run=listed, expected=["a"])
+            assert collected(one) == Results(tuple(rows), tuple(listed), {})
+
+
+def test_a_test_that_is_run_again_replaces_what_it_could_not_measure(make_row):
+    first = report("a", outcome="failed", not_run=[NotRun("a", "launches: no scales")], expected=["a"])
+    assert collected(first, report("a", rows=[make_row()])).not_run == ()
 
 
 def test_the_environment_goes_into_the_results():

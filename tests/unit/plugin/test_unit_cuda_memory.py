@@ -5,8 +5,9 @@ import torch
 from torch import nn
 
 from pytest_dsocr import Subject
-from pytest_dsocr.errors import MeasurementError
+from pytest_dsocr.errors import MeasurementError, NotSupportedError
 from pytest_dsocr.measure import cuda_memory
+from pytest_dsocr.measure.trace import trace
 from pytest_dsocr.measure.traced import TraceMeasurer, Tracer
 
 WEIGHTS, ROWS = 8 * 16 * 4, 4 * 8 * 4
@@ -42,6 +43,7 @@ class Card:
 
 @pytest.fixture
 def card(monkeypatch):
+    trace(lambda: torch.zeros(1))  # torch looks at torch.cuda as a whole when it follows its first op
     made = Card()
     monkeypatch.setattr(cuda_memory.torch, "cuda", made)
     return made
@@ -88,6 +90,23 @@ def test_a_card_that_is_full_is_a_clear_error(card):
     with pytest.raises(
         MeasurementError, match=r"^the module raised OutOfMemoryError: CUDA out of memory\. Tried .* GiB$"
     ):
+        cuda_memory.allocated_on_cuda(Subject(fails, lambda: ((torch.zeros(1),), {})), "cuda:0")
+
+
+@pytest.mark.parametrize("error", [ValueError, TypeError, KeyError], ids=lambda error: error.__name__)
+def test_whatever_the_module_raises_is_a_clear_error(card, error):
+    def fails(x):
+        raise error("no such luck")
+
+    with pytest.raises(MeasurementError, match=rf"^the module raised {error.__name__}: '?no such luck'?$"):
+        cuda_memory.allocated_on_cuda(Subject(fails, lambda: ((torch.zeros(1),), {})), "cuda:0")
+
+
+def test_a_module_that_cannot_run_here_is_not_run(card):
+    def fails(x):
+        raise NotSupportedError("not here")
+
+    with pytest.raises(NotSupportedError, match=r"^not here$"):
         cuda_memory.allocated_on_cuda(Subject(fails, lambda: ((torch.zeros(1),), {})), "cuda:0")
 
 

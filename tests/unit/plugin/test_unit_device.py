@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pytest_dsocr import Device, OptionError
-from pytest_dsocr.measure.device import device_names, fingerprint, resolve_device
+from pytest_dsocr.measure.device import cpu_name, device_names, fingerprint, resolve_device
 
 
 @pytest.fixture
@@ -63,9 +63,19 @@ def test_cards_that_torch_cannot_use_are_not_there(monkeypatch):
     assert resolve_device("auto") == "cpu"
 
 
-@pytest.mark.parametrize("device", ["meta", "cpu"])
-def test_a_device_without_a_card_is_its_type_and_torchs_version(device):
-    assert fingerprint(device) == Device(type=device, torch=torch.__version__)
+def test_meta_is_its_type_and_torchs_version():
+    assert fingerprint("meta") == Device(type="meta", torch=torch.__version__)
+
+
+def test_a_cpu_is_told_from_others_by_its_model_and_the_threads_that_torch_uses(tmp_path):
+    told = tmp_path / "cpuinfo"
+    told.write_text("processor\t: 0\nmodel name\t: Some CPU @ 3 GHz\nprocessor\t: 1\nmodel name\t: Other\n")
+    assert cpu_name(told) == f"Some CPU @ 3 GHz, {torch.get_num_threads()} threads"
+    assert fingerprint("cpu") == Device(type="cpu", name=cpu_name(), torch=torch.__version__)
+
+
+def test_a_cpu_that_does_not_tell_its_model_is_named_by_the_platform(tmp_path):
+    assert cpu_name(tmp_path / "missing").endswith(f", {torch.get_num_threads()} threads")
 
 
 @pytest.fixture

@@ -286,3 +286,55 @@ def test_a_metric_that_is_no_sum_over_ops_says_which_op_it_is_about(failed):
     peak = {"metric": "peak_launch", "predicted": 7, "measured": 5}
     (line,) = terms([Op("lm_head", "linear")], [call(5, "aten::mul", "norm", ((2, 3),))], failed, **peak)
     assert " ".join(line.split()) == "lm_head linear 7 != 5 aten::mul 2x3 norm"
+
+
+# --- times ---
+
+SECONDS = {
+    "metric": "latency_s",
+    "predicted": 0.010,
+    "measured": 0.0125,
+    "difference": -0.0025,
+    "relative_difference": -0.2,
+    "spread": 0.015,
+    "details": {"mean_s": 0.0126, "stdev_s": 0.0002, "rounds": 15, "repeats": 3, "retries": 0},
+    "band": (0.009, 0.011),
+    "source": "profile.json",
+    "notes": "cold cache, eager",
+}
+
+
+def test_a_time_says_how_sure_both_sides_are(failed):
+    assert failure_text(failed(**SECONDS), "latency", (), (), 80).splitlines() == [
+        "vision.Attention, 1024 view, latency: fail, -20.0%",
+        "  predicted   10.00 ms, 9.000 ms to 11.00 ms, by profile.json",
+        "  measured    12.50 ms",
+        "              mean 12.60 ms ± 200.0 µs, 15 rounds, 3 repeats",
+        "  spread      1.5% of the measured",
+        "  difference  -2.500 ms, -20.0% of the measured",
+        "  allowed     0.05 of the measured, by rule 2 (clocks drift)",
+        f"  reason      {REASON}",
+        "  at          batch=1, height=64, width=64",
+        "  measured on meta, bfloat16, sdpa attention, transformers",
+        "              cold cache, eager",
+    ]
+
+
+def test_a_time_without_band_source_and_deviation_leaves_them_out(failed):
+    row = failed(**{**SECONDS, "band": None, "source": "", "notes": "", "details": {"mean_s": 0.0126, "rounds": 5}})
+    written = failure_text(row, "latency", (), (), 80).splitlines()
+    assert written[1:4] == ["  predicted   10.00 ms", "  measured    12.50 ms", "              mean 12.60 ms, 5 rounds"]
+    assert written[-1].startswith("  measured on")
+
+
+def test_a_time_that_could_not_be_measured_has_no_difference_to_tell(failed):
+    nan = float("nan")
+    row = failed(**{**SECONDS, "measured": nan, "difference": nan, "relative_difference": nan, "spread": None})
+    written = failure_text(row, "latency", (), (), 80).splitlines()
+    assert written[0] == "vision.Attention, 1024 view, latency: fail"
+    assert written[2] == "  measured    nan"
+
+
+def test_the_ops_of_a_time_stand_beside_nothing(failed):
+    written = failure_text(failed(**SECONDS), "latency", [linear("qkv", 2, 4, 8, 16)], (), 80)
+    assert "qkv" not in written

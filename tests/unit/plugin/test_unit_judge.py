@@ -101,3 +101,51 @@ def test_noise_does_not_turn_a_difference_into_a_fail():
 
 def test_a_spread_that_is_no_number_is_never_a_pass():
     assert judge(100, 100, 0.1, spread=math.nan).verdict is not Verdict.PASS
+
+
+# --- times: one side fails ---
+
+SLOWER = "slower than predicted by more than the rule allows"
+FASTER = "notice: faster than predicted by more than the rule allows"
+
+
+@pytest.mark.parametrize(
+    ("predicted", "measured", "judgement"),
+    [
+        pytest.param(100.0, 100.0, Judgement(Verdict.PASS), id="equal"),
+        pytest.param(90.0, 100.0, Judgement(Verdict.PASS), id="slower within the tolerance"),
+        pytest.param(110.0, 100.0, Judgement(Verdict.PASS), id="faster within the tolerance"),
+        pytest.param(89.0, 100.0, Judgement(Verdict.FAIL, SLOWER), id="slower"),
+        pytest.param(111.0, 100.0, Judgement(Verdict.PASS, FASTER), id="faster"),
+        pytest.param(9999.0, 100.0, Judgement(Verdict.PASS, FASTER), id="much faster"),
+    ],
+)
+def test_a_time_fails_where_it_is_slower_and_is_a_notice_where_it_is_faster(predicted, measured, judgement):
+    assert judge(predicted, measured, 0.1, spread=0.01, one_sided=True) == judgement
+
+
+@pytest.mark.parametrize("given", [{"one_sided": True}, {}], ids=["a time", "a count"])
+def test_nothing_is_faster_than_it_can_be(given):
+    """Whatever the noise and the doubt: it is the measurement that is wrong."""
+    judgement = judge(0.4, 0.49, 9.0, spread=20.0, floor=0.5, doubt="throttled", **given)
+    assert judgement == Judgement(
+        Verdict.ERROR, "measured 0.49, the least that is physically possible is 0.5: the measurement is wrong"
+    )
+    assert judge(0.5, 0.5, 0.1, floor=0.5, **given) == Judgement(Verdict.PASS)
+
+
+@pytest.mark.parametrize("predicted", [0.5, 1.0, 2.0], ids=["slower", "equal", "faster"])
+@pytest.mark.parametrize(
+    ("noise", "reason"),
+    [
+        ({"spread": 0.3}, "the measurement's spread of 30% is wider than 10%"),
+        ({"spread": 0.01, "doubt": "the card was throttled"}, "the card was throttled"),
+    ],
+    ids=["noise", "doubt"],
+)
+def test_a_time_in_doubt_is_inconclusive_on_every_side(predicted, noise, reason):
+    assert judge(predicted, 1.0, 0.1, one_sided=True, **noise) == Judgement(Verdict.INCONCLUSIVE, reason)
+
+
+def test_a_count_fails_on_both_sides():
+    assert [judge(predicted, 100, 0.1).verdict for predicted in (80, 120)] == [Verdict.FAIL] * 2

@@ -9,17 +9,18 @@ import pytest
 from dsocr_cost.workload import MODEL_GRIDS
 from pytest_dsocr import OptionError
 from pytest_dsocr.grids import published_grids
+from pytest_dsocr.measure.settings import LatencySettings
 from pytest_dsocr.options import Options
 
 
 @pytest.fixture
 def read(tmp_path):
-    """Read options from a command line and an ini file, both given as dictionaries.
+    """Read options from a command line and an ini file, both given as dictionaries, of a worker of xdist or not.
 
     pytest was started in ``started``, the ini file stands in ``project/ini``, the rootdir is ``project``.
     """
 
-    def read(command_line=None, ini=None):
+    def read(command_line=None, ini=None, **of_a_worker):
         given, written = command_line or {}, {"dsocr_flop_formulas": [], "dsocr_require": [], **(ini or {})}
         (tmp_path / "project").mkdir(exist_ok=True)
         config = SimpleNamespace(
@@ -28,6 +29,7 @@ def read(tmp_path):
             rootpath=tmp_path / "project",
             inipath=tmp_path / "project/ini/pytest.ini",
             invocation_params=SimpleNamespace(dir=tmp_path / "started"),
+            **of_a_worker,
         )
         return Options.from_pytest_config(config)
 
@@ -160,3 +162,67 @@ def test_other_grids_are_refused_with_what_is_allowed(read, written, got):
     if written:
         with pytest.raises(OptionError, match=f"^{re.escape(message)}$"):
             read({}, {"dsocr_grids": written})
+
+
+# --- time ---
+
+
+def test_a_time_is_measured_three_times_with_cold_caches_unless_asked_otherwise(read):
+    assert read().timing == LatencySettings(repeats=3, cache="cold", launch=None, lock_timeout_s=600.0)
+    assert read().advisory == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "on_the_line", "in_the_file", "field", "values"),
+    [
+        ("repeats", "5", "1", "repeats", (5, 1)),
+        ("cache", "warm", "cold", "cache", ("warm", "cold")),
+        ("launch", "eager", "graph", "launch", ("eager", "graph")),
+        ("lock_timeout", "0", "1.5", "lock_timeout_s", (0.0, 1.5)),
+    ],
+    ids=["repeats", "cache", "launch", "lock timeout"],
+)
+def test_how_a_time_is_measured_is_an_option_and_an_ini_key(read, name, on_the_line, in_the_file, field, values):
+    key = f"dsocr_{name}"
+    assert getattr(read({key: on_the_line}, {key: in_the_file}).timing, field) == values[0]
+    assert getattr(read({}, {key: in_the_file}).timing, field) == values[1]
+
+
+@pytest.mark.parametrize(
+    ("given", "worker", "advisory"),
+    [
+        (None, {}, ""),
+        ("gate", {}, ""),
+        ("advisory", {}, "advisory"),
+        (None, {"workerinput": {}}, "advisory under xdist"),
+        ("advisory", {"workerinput": {}}, "advisory under xdist"),
+        ("gate", {"workerinput": {}}, ""),
+    ],
+    ids=["plain", "plain, gate", "plain, advisory", "xdist", "xdist, advisory", "xdist, gate"],
+)
+def test_a_time_is_advice_under_xdist_unless_asked_otherwise(read, given, worker, advisory):
+    assert read({"dsocr_latency": given}, **worker).advisory == advisory
+    assert read({}, {"dsocr_latency": given}, **worker).advisory == advisory
+
+
+@pytest.mark.parametrize(
+    ("name", "got", "allowed"),
+    [
+        ("repeats", "0", "whole numbers from 1 to 9999"),
+        ("repeats", "-1", "whole numbers from 1 to 9999"),
+        ("repeats", "1.5", "whole numbers from 1 to 9999"),
+        ("repeats", "10000", "whole numbers from 1 to 9999"),
+        ("repeats", "", "whole numbers from 1 to 9999"),
+        ("cache", "hot", "cold, warm"),
+        ("launch", "compiled", "graph, eager, auto"),
+        ("launch", "", "graph, eager, auto"),
+        ("latency", "maybe", "gate, advisory"),
+        ("lock-timeout", "-1", "seconds, 0 for not at all"),
+        ("lock-timeout", "inf", "seconds, 0 for not at all"),
+    ],
+)
+def test_no_other_way_to_measure_time_is_taken(read, name, got, allowed):
+    key = f"dsocr_{name.replace('-', '_')}"
+    message = f"--dsocr-{name} (ini: {key}): got {got!r}, allowed are {allowed}"
+    with pytest.raises(OptionError, match=f"^{re.escape(message)}$"):
+        read({key: got})

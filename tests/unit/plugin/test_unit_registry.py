@@ -35,12 +35,12 @@ def registry(references=None, measurers=None, formulas=(), **options):
         pytest_dsocr_layers=lambda: [LAYERS.values()],
         pytest_dsocr_references=lambda: references,
         pytest_dsocr_flop_formulas=lambda: list(formulas),
-        pytest_dsocr_measurers=lambda flop_formulas: [
+        pytest_dsocr_measurers=lambda flop_formulas, config: [
             *measurers,
             [SimpleNamespace(metric=PARAMS, formulas=flop_formulas)],
         ],
     )
-    return Registry.from_hooks(hook, Options(**{**OPTIONS, **options}))
+    return Registry.from_hooks(SimpleNamespace(hook=hook), Options(**{**OPTIONS, **options}))
 
 
 def test_layers_stand_under_their_names():

@@ -24,6 +24,17 @@ def test_a_row_survives_a_round_trip(make_row):
     assert type(row).from_dict(row.to_dict()) == row
 
 
+def test_a_prediction_with_its_doubt_survives_a_round_trip(make_row):
+    row = make_row(band=(0.5, 2.0), source="a profile", notes="cold cache", details={"mean_s": 1.0})
+    assert type(row).from_dict(json.loads(json.dumps(row.to_dict()))) == row
+
+
+def test_a_row_that_was_written_before_times_were_measured_is_read(make_row):
+    row = make_row()
+    before = {key: value for key, value in row.to_dict().items() if key not in ("details", "band", "source", "notes")}
+    assert type(row).from_dict(before) == row
+
+
 def test_a_row_turns_into_built_in_types_only(make_row):
     content = make_row(device=H200).to_dict()
     assert content == json.loads(json.dumps(content))
@@ -151,7 +162,7 @@ def test_a_row_with_missing_or_unknown_fields_is_refused(make_row, change, named
         ResultsError, match=f"^head\\.json: rows: .*{named}.*; the fields of a row are model, "
     ) as raised:
         Results.from_json(json.dumps(document), "head.json")
-    assert str(raised.value).endswith("verdict, reason, test, details")
+    assert str(raised.value).endswith("verdict, reason, test, details, band, source, notes")
 
 
 @pytest.mark.parametrize("key", ["rows", "not_run", "environment"])

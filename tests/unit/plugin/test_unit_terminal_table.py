@@ -228,3 +228,90 @@ def test_totals_are_the_last_line(ordinary):
 def test_only_what_is_no_pass_is_coloured(make_row, width, verdict, colour):
     (row,) = [line for line in lines([make_row(verdict=verdict)], width=width)[:-1] if line.text.endswith(verdict)]
     assert row.colour == colour
+
+
+# --- times ---
+
+
+@pytest.fixture
+def time_row(make_row):
+    """Make a row of a time: 12 ms predicted, 12.3 ms measured, 0.2 ms of deviation over 3 repeats, 1.5 % of spread."""
+
+    def make(**given):
+        fields = {
+            "metric": "latency_s",
+            "predicted": 0.012,
+            "measured": 0.0123,
+            "difference": -0.0003,
+            "relative_difference": -0.0003 / 0.0123,
+            "spread": 0.015,
+            "rtol": 0.1,
+            "details": {"mean_s": 0.0124, "stdev_s": 0.0002, "rounds": 15, "repeats": 3},
+        }
+        return make_row(**{**fields, **given})
+
+    return make
+
+
+def test_a_narrow_time_has_its_unit_and_its_spread(time_row):
+    assert texts([time_row()])[:4] == [
+        "case           predicted        measured  verdict",
+        "-----------  -----------  --------------  -----------",
+        "vision.Attention: latency",
+        "  1024 view     12.00 ms  12.30 ms ±1.5%  pass -2.44%",
+    ]
+
+
+def test_a_verbose_narrow_time_has_its_repeats_below(time_row):
+    assert texts([time_row()], verbosity=1)[4] == "    mean 12.40 ms ± 200.0 µs of 3 repeats"
+
+
+def test_a_wide_time_has_mean_deviation_and_spread(time_row):
+    head, _, row = texts([time_row()], width=160)[:3]
+    columns = ["group", "layer", "case", "metric", "predicted", "measured", "mean", "±", "deviation", "spread"]
+    assert head.split() == [*columns, "difference", "allowed", "verdict"]
+    values = ["vision", "Attention", "1024", "view", "latency", "12.00", "ms", "12.30", "ms", "12.40", "ms", "±"]
+    assert row.split() == [*values, "200.0", "µs", "1.5%", "-2.44%", "10%", "pass"]
+
+
+def test_counts_among_times_leave_their_noise_empty(time_row, make_row):
+    (row,) = [text for text in texts([time_row(), make_row(predicted=7)], width=160) if "FLOPs" in text]
+    assert row.split() == [
+        "vision",
+        "Attention",
+        "1024",
+        "view",
+        "tensor",
+        "FLOPs",
+        "7",
+        "71,672,266,752",
+        "0",
+        "exact",
+        "pass",
+    ]
+
+
+@WIDTHS
+@pytest.mark.parametrize("verbosity", [-1, 0, 1])
+def test_times_fit_the_terminal(time_row, width, verbosity):
+    layer = "decoder.DeepseekV2DecoderLayer"
+    rows = [
+        time_row(layer=layer, case="MoE, three decodes over 945 keys", verdict=verdict, reason="r" * 200)
+        for verdict in (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL)
+    ]
+    assert [text for text in texts(rows, width=width, verbosity=verbosity) if len(text) > width] == []
+
+
+def test_a_notice_is_told_although_its_row_is_folded(time_row, make_row):
+    notice = time_row(predicted=0.02, relative_difference=0.626, reason="notice: faster than predicted")
+    written = texts([make_row(case=str(case)) for case in range(FOLD_ABOVE)] + [notice])
+    at = position(written, "vision.Attention, 1024 view, latency: pass +62.6%")
+    assert written[at + 1] == "  notice: faster than predicted"
+
+
+def test_a_time_that_could_not_be_measured_is_nan(time_row):
+    row = time_row(
+        measured=float("nan"), relative_difference=float("nan"), spread=None, details={}, verdict=Verdict.ERROR
+    )
+    (text,) = [text for text in texts([row]) if "1024 view" in text]
+    assert text.split() == ["1024", "view", "12.00", "ms", "nan", "error"]

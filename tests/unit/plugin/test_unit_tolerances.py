@@ -1,6 +1,7 @@
 """Which rule holds, and which files are refused: an error names the file, the key, what it got and what is allowed."""
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -113,7 +114,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_a_folder_is_named(tmp_path):
-    with pytest.raises(ToleranceError, match=f"^{re.escape(str(tmp_path))}: cannot be read: Is a directory$"):
+    with pytest.raises(ToleranceError, match=f"^{re.escape(str(tmp_path))}: is a folder, allowed is a text file$"):
         Tolerances.load(tmp_path, VOCABULARY, DEFAULTS)
 
 
@@ -122,6 +123,17 @@ def test_a_file_in_another_encoding_is_named(tmp_path):
     path.write_bytes(b"# \xff\xfe")
     with pytest.raises(ToleranceError, match=f"^{re.escape(str(path))}: is no UTF-8: "):
         Tolerances.load(path, VOCABULARY, DEFAULTS)
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path):
+    path = tmp_path / "tolerances.toml"
+    path.write_text("[default]\nlatency_s = 0.2", encoding="utf-8-sig")
+    assert Tolerances.load(path, VOCABULARY, DEFAULTS).rule_for(**ROW).rtol == 0.2
+
+
+def test_a_file_without_end_is_refused():
+    with pytest.raises(ToleranceError, match=r"^/dev/zero: is no regular file, allowed is a text file$"):
+        Tolerances.load(Path("/dev/zero"), VOCABULARY, DEFAULTS)
 
 
 def test_a_file_is_read(tmp_path):

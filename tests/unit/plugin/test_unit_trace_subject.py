@@ -107,6 +107,48 @@ def test_a_cache_is_told_apart_and_is_allocated_twice_while_it_grows():
     assert trace.allocated.bytes == (4 + 5 + 4 + 1) * 32
 
 
+def test_memory_that_grows_is_followed():
+    """4 rows of a buffer of its own, made 12, beside x and, at last, the sum of 4."""
+
+    def forward(_, x):
+        y = x.exp()
+        y.resize_(12, 8)
+        return y[:4] + x
+
+    trace = traced(running(forward), rows())
+    assert trace.activations.bytes == (4 + 12 + 4) * 32
+    assert [one.op for one in trace.activations.storages] == ["aten::resize_", "input", "aten::add.Tensor"]
+
+
+@pytest.mark.parametrize("device", ["meta", "cpu"])
+def test_an_output_that_was_empty_grows_as_it_is_written(device):
+    def forward(_, x):
+        out = torch.empty(0, device=x.device)
+        torch.add(x, x, out=out)
+        return out
+
+    trace = traced(running(forward), rows(device))
+    assert trace.activations.bytes == 2 * ROWS
+    assert (trace.activations.at.op, trace.activations.at.launch) == ("aten::add.out", 1)
+
+
+def test_what_grew_and_is_held_no_longer_is_gone():
+    def forward(_, x):
+        torch.empty(0, device=x.device).resize_(100, 8)
+        return x + x
+
+    trace = traced(running(forward), rows())
+    assert trace.activations.bytes == 100 * 32 + ROWS
+    assert traced(running(lambda self, x: (forward(self, x), x.exp())[1]), rows()).activations.bytes == 104 * 32
+
+
+def test_a_cache_that_is_passed_twice_is_there_once():
+    cache = Cache(rows(), rows())
+    trace = trace_subject(Subject(running(lambda *_: None), lambda: ((cache, [cache]), {})))
+    assert [part.bytes for part in trace.kv_cache] == [ROWS, ROWS]
+    assert trace.allocated.bytes == 2 * ROWS
+
+
 # --- what has to be moved ---
 
 
@@ -233,9 +275,45 @@ def test_a_kernel_that_ran_past_torch_is_a_problem_of_all():
     assert problem.startswith("memory allocated in the top level was read 1 times and written by no op")
 
 
-def test_numbers_from_numpy_and_lists_are_seen_where_they_come_in():
-    module = running(lambda _, x: x + torch.from_numpy(np.zeros(8, np.float32)) + torch.tensor([1.0] * 8))
-    assert problems(module, rows("cpu")) == ([], "")
+@pytest.mark.parametrize(
+    "take",
+    [
+        pytest.param(torch.from_numpy, id="from_numpy"),
+        pytest.param(torch.as_tensor, id="as_tensor"),
+        pytest.param(torch.tensor, id="a copy"),
+        pytest.param(lambda array: torch.from_numpy(array)[None].view(8), id="from_numpy, through views"),
+    ],
+)
+def test_what_numpy_worked_out_is_a_problem_of_all(take):
+    """Nobody saw how its memory was filled."""
+    metrics, problem = problems(running(lambda _, x: x + take(np.zeros(8, np.float32))), rows("cpu"))
+    assert metrics == ALL
+    assert problem.startswith("memory from outside of torch (numpy's), taken in by torch.from_numpy or the like in the")
+
+
+@pytest.mark.parametrize("device", ["meta", "cpu"])
+@pytest.mark.parametrize(
+    "run",
+    [
+        pytest.param(lambda x: x + torch.tensor([1.0] * 8, device=x.device), id="tensor"),
+        pytest.param(lambda x: x + torch.tensor([1.0] * 8).to(x.device), id="tensor, brought to the device"),
+        pytest.param(lambda x: x + torch.tensor(1.0), id="tensor of one number, on the CPU"),
+        pytest.param(lambda x: x + torch.as_tensor([1.0] * 8, device=x.device), id="as_tensor"),
+        pytest.param(lambda x: x + x.new_tensor([1.0] * 8), id="new_tensor"),
+        pytest.param(lambda x: x + torch.arange(8, device=x.device), id="arange"),
+        pytest.param(lambda x: x[[0, 2]], id="a list of indices"),
+        pytest.param(lambda x: x[:, [0, 2]], id="a list of indices after a slice"),
+    ],
+)
+def test_tensors_of_numbers_are_seen_where_they_come_in(run, device):
+    assert problems(running(lambda _, x: run(x)), rows(device)) == ([], "")
+
+
+@pytest.mark.parametrize("device", ["meta", "cpu"])
+def test_tensors_of_numbers_are_alive_as_long_as_any(device):
+    """x, 8 numbers, and their sum."""
+    module = running(lambda _, x: x + x.new_tensor([1.0] * 8))
+    assert traced(module, rows(device)).activations.bytes == 2 * ROWS + 32
 
 
 # --- what a trace leaves behind ---

@@ -1,16 +1,19 @@
 """The metrics of the trace: what is measured, from which run, and how a comparison of several tells."""
 
+import gc
+import weakref
+
 import pytest
 import torch
 
 from dsocr_cost.kernels import Tensor, linear, pointwise
-from pytest_dsocr import METRICS, Case, Subject
+from pytest_dsocr import Case, Metric, Prediction, Subject
 from pytest_dsocr.compare import Verdict
 from pytest_dsocr.comparer import Bench, Comparer
-from pytest_dsocr.errors import OptionError
+from pytest_dsocr.errors import MeasurementError, NotSupportedError, OptionError
 from pytest_dsocr.measure.flops import FlopMeasurer
 from pytest_dsocr.measure.formulas import FORMULAS
-from pytest_dsocr.measure.traced import TraceMeasurer, Tracer
+from pytest_dsocr.measure.traced import TRACED, TraceMeasurer, Tracer
 from pytest_dsocr.registry import Registry
 from pytest_dsocr.tolerances import Tolerances
 
@@ -88,7 +91,31 @@ def test_another_subject_is_another_run(subject, module):
     assert module.runs == 3
 
 
+def test_a_tracer_keeps_no_module_alive():
+    """Nor does what it measured of it."""
+    module = Module()
+    subject = Subject(module, lambda: ((torch.zeros(4, 8, device="meta", dtype=torch.bfloat16),), {}))
+    measurers = [TraceMeasurer(name, tracer) for tracer in [Tracer()] for name in TRACED]
+    for measurer in measurers:
+        measurer.measure(subject, device="meta")
+    assert module.runs == 1
+    gone = weakref.ref(module)
+    del module, subject
+    gc.collect()
+    assert gone() is None
+
+
 # --- a comparison of several metrics ---
+
+
+class Fails:
+    """Measures nothing."""
+
+    def __init__(self, name, error):
+        self.metric, self.error = Metric(name, name, "traffic", lambda *_: Prediction(0)), error
+
+    def measure(self, subject, *, device):
+        raise self.error
 
 
 def right(rows):
@@ -108,17 +135,29 @@ def rows():
 
 
 @pytest.fixture
-def compare_all(subject, module, rows):
+def not_run():
+    return []
+
+
+@pytest.fixture
+def compare_all(subject, module, rows, not_run):
     """Compare a prediction with the module above, in a test that may compare some families of metrics only."""
     tracer = Tracer()
-    measurers = (FlopMeasurer(FORMULAS), *(TraceMeasurer(name, tracer) for name in TRAFFIC))
-    defaults = {metric.name: 0.0 for metric in METRICS}
-    options = type("Options", (), {"dtype": "bfloat16", "attention": "sdpa"})
+    measurers = (
+        FlopMeasurer(FORMULAS),
+        *(TraceMeasurer(name, tracer) for name in TRAFFIC),
+        Fails("broken", MeasurementError("the scales are broken")),
+        Fails("bent", MeasurementError("the scales are bent")),
+        Fails("elsewhere", NotSupportedError("no scales here")),
+        Fails("wrong", ValueError("no such luck")),
+    )
+    defaults = {measurer.metric.name: 0.0 for measurer in measurers}
+    options = type("Options", (), {"dtype": "bfloat16", "attention": "sdpa", "advisory": ""})
     registry = Registry({}, {one.metric.name: one for one in measurers}, {})
     bench = Bench(options, registry, Tolerances.builtin(defaults), "meta", width=160)
 
     def run(layer, *metrics, families=()):
-        comparer = Comparer(bench, "test_it.py::test_it", families, rows)
+        comparer = Comparer(bench, "test_it.py::test_it", families, rows, not_run)
         return comparer.compare_all(
             layer, Case("4 rows", rows=4), metrics=metrics, module=module, inputs=lambda: subject.inputs()[0]
         )
@@ -183,3 +222,62 @@ def test_each_metric_of_ones_own_module_may_have_a_prediction_of_its_own(compare
 def test_a_metric_that_nothing_predicts_is_named(compare_all):
     with pytest.raises(OptionError, match=r"^layer: got predictions of launches, allowed is one of io_bytes, too$"):
         compare_all({"launches": 2}, "launches", "io_bytes")
+
+
+# --- metrics that cannot be measured ---
+
+
+def reasons(not_run):
+    assert {one.test for one in not_run} == {"test_it.py::test_it"}
+    return [one.reason.removeprefix("user.right, 4 rows, ") for one in not_run]
+
+
+def test_a_metric_that_cannot_be_measured_keeps_no_other_from_it(compare_all, rows, not_run):
+    """Alone, its error is that of the test."""
+    with pytest.raises(MeasurementError, match=r"^the scales are broken$"):
+        compare_all(right, "cuda_flops", "broken", "io_bytes", "launches")
+    assert [row.metric for row in rows] == list(TRAFFIC)
+    assert reasons(not_run) == ["broken: the scales are broken"]
+
+
+def test_a_metric_that_cannot_be_measured_here_skips_the_test_and_keeps_no_other_from_it(compare_all, rows, not_run):
+    with pytest.raises(pytest.skip.Exception, match=r"^no scales here$"):
+        compare_all(right, "elsewhere", *TRAFFIC)
+    assert [row.metric for row in rows] == list(TRAFFIC)
+    assert reasons(not_run) == ["elsewhere: no scales here"]
+
+
+def test_of_errors_and_what_cannot_be_measured_here_the_error_counts(compare_all, rows, not_run):
+    with pytest.raises(MeasurementError, match=r"^the scales are broken$"):
+        compare_all(right, "elsewhere", "broken", "launches")
+    assert [row.metric for row in rows] == ["launches"]
+    assert reasons(not_run) == ["elsewhere: no scales here", "broken: the scales are broken"]
+
+
+def test_several_errors_are_told_side_by_side_with_what_differs(compare_all, rows, not_run):
+    with pytest.raises(pytest.fail.Exception) as failure:
+        compare_all(forgetful, "bent", "io_bytes", "broken")
+    told = [line for line in str(failure.value).splitlines() if line.startswith("user.")]
+    assert told == [
+        "user.forgetful, 4 rows, I/O bytes: fail, -18.182%",
+        "user.forgetful, 4 rows, bent: not measured",
+        "user.forgetful, 4 rows, broken: not measured",
+    ]
+    assert "the scales are bent" in str(failure.value)
+    assert [row.verdict for row in rows] == [Verdict.FAIL]
+    assert len(not_run) == 2
+
+
+def test_what_ends_a_test_at_once_lists_what_was_still_to_come(compare_all, rows, not_run):
+    with pytest.raises(ValueError, match=r"^no such luck$"):
+        compare_all(right, "cuda_flops", "wrong", "io_bytes", "launches")
+    assert [row.metric for row in rows] == ["cuda_flops"]
+    assert reasons(not_run) == [f"{metric}: ValueError: no such luck" for metric in ("wrong", "io_bytes", "launches")]
+
+
+def test_a_module_that_raises_keeps_all_of_its_metrics_and_is_one_error(compare_all, module, rows, not_run):
+    module.proj = torch.nn.Linear(9, 16, device="meta", dtype=torch.bfloat16)
+    with pytest.raises(MeasurementError, match=r"^the module raised RuntimeError after 0 launches, in proj: "):
+        compare_all(right, *TRAFFIC)
+    assert rows == []
+    assert [reason.partition(":")[0] for reason in reasons(not_run)] == list(TRAFFIC)

@@ -54,8 +54,8 @@ def _kept(stage: Vision | Decoder, shop: Workshop) -> torch.nn.Module:
 
 
 def _module(stage: Vision | Decoder, shop: Workshop) -> torch.nn.Module:
-    """Build a part, or take it again where it holds no memory: a sweep runs one module at many sizes."""
-    return _kept(stage, shop) if shop.device == "meta" else _kept.__wrapped__(stage, shop)
+    """Build a part, or take it again where that is asked for or holds no memory: a sweep runs one at many sizes."""
+    return _kept(stage, shop) if shop.keep or shop.device == "meta" else _kept.__wrapped__(stage, shop)
 
 
 def _crops(stage: Vision, sizes: Sizes) -> Grid | None:

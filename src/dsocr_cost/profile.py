@@ -1,0 +1,125 @@
+"""A machine's speed: its figures, how near kernels come to them, where those were measured, what its host takes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from .efficiency import KernelClass, KernelModel, Limits, Machine, kernel_class, limits
+from .interpolation import Interpolation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .op import Op
+
+__all__ = ["Host", "OpTime", "Profile", "Sample", "Site", "features", "site_key", "work"]
+
+_SMALL_PART = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What Python and the driver take.
+
+    ``dispatch_s`` is the host's time for one launch, with the views and the module calls around it; ``latency_s`` what
+    passes from there to the kernel's start. ``overlaps``: the device runs while the host goes on, as a GPU does; a CPU
+    is both, so its times add up. ``error`` is the relative error of both.
+    """
+
+    dispatch_s: float
+    latency_s: float
+    overlaps: bool
+    error: float
+
+
+class Sample(NamedTuple):
+    """A measured op: what it does, its median time, and that over what its class's formula says."""
+
+    tensor_flops: int
+    weight_bytes: int
+    moved_bytes: int
+    seconds: float
+    ratio: float
+
+
+@dataclass(frozen=True)
+class Site:
+    """One place in the model where kernels were measured, at several sizes.
+
+    ``error`` is the relative error to be expected between those: the repeatability of the measurement and, where it is
+    wider, what each sample is off if the others alone predict it.
+    """
+
+    samples: tuple[Sample, ...]
+    error: float
+
+    @cached_property
+    def log_ratio(self) -> Interpolation:
+        """The logarithm of measured over formula, between the samples."""
+        return Interpolation.through((features(*sample[:3]), math.log(sample.ratio)) for sample in self.samples)
+
+
+@dataclass(frozen=True, slots=True)
+class OpTime:
+    """The time of one op; arrays where its sizes are arrays.
+
+    ``seconds`` of the kernel, 0 where it is not launched; ``error`` relative; ``measured`` says whether its site was
+    calibrated. ``bound`` names what takes longest: ``compute``, ``memory``, or the ``fixed`` time of a small kernel.
+    """
+
+    op: Op
+    seconds: Any
+    error: float
+    measured: bool
+    bound: Any
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A machine's speed. ``source`` says where it comes from: a calibration, or a datasheet and an architecture."""
+
+    machine: Machine
+    models: Mapping[KernelClass, KernelModel]
+    host: Host
+    source: str
+    sites: Mapping[str, Site] = field(default_factory=dict)
+
+    def time(self, op: Op, item_bytes: int) -> OpTime:
+        """Predict one op in isolation, its weights in memory; ``item_bytes`` are those of the model's dtype."""
+        model = self.models[kernel_class(op)]
+        seconds = model.seconds(op, self.machine, item_bytes)
+        site = self.sites.get(site_key(op))
+        if site is not None:
+            seconds = seconds * np.exp(site.log_ratio.at(features(*work(op))))
+        error = model.error if site is None else site.error
+        bound = _bound(limits(op, self.machine, item_bytes), seconds)
+        return OpTime(op, seconds * op.launches, error, site is not None, bound)
+
+
+def site_key(op: Op) -> str:
+    """Name the place of an op and, for a linear, its weight: ``llama.LlamaAttention.q_proj 1280x1280``."""
+    if op.matmul is None or op.kind == "bmm":
+        return op.site
+    return f"{op.site} {op.matmul.n}x{op.matmul.k}"
+
+
+def features(tensor_flops: Any, weight_bytes: Any, moved_bytes: Any) -> tuple[Any, Any, Any]:
+    """Say where among all sizes an op stands: the logarithms of its work, its weights and its traffic."""
+    logs = (np.log(np.maximum(one, 1)) for one in (tensor_flops, weight_bytes, moved_bytes))
+    return next(logs), next(logs), next(logs)
+
+
+def work(op: Op) -> tuple[Any, Any, Any]:
+    """Tell an op's size: tensor FLOPs, bytes of weights, other bytes."""
+    return op.tensor_flops, op.weight_bytes, op.read_bytes + op.write_bytes
+
+
+def _bound(at_best: Limits, seconds: Any) -> Any:
+    """Name what takes longest; neither compute nor memory where both together are a small part of the time."""
+    small = at_best.compute_s + at_best.memory_s < seconds * _SMALL_PART
+    return np.select([small, at_best.compute_s > at_best.memory_s], ["fixed", "compute"], "memory")

@@ -1,0 +1,1 @@
+"""Measures how near kernels come to what a machine can do, and keeps that as a profile."""
