@@ -13,8 +13,8 @@ LEFT_OUT_FROM = {"pointwise": 2, "reduction": 2, "copy": 2, "Moment": 2}  # the 
 LEFT_OUT = {"weights", "bias", "parameter"}
 
 
-def changed(function: ast.FunctionDef) -> Iterator[tuple[str, ast.FunctionDef]]:
-    """Yield each way to get a function wrong: what is changed, and the function with the change."""
+def changed(function: ast.FunctionDef) -> Iterator[tuple[str, int, ast.FunctionDef]]:
+    """Yield each way to get a function wrong: what is changed, in which line, and the function with the change."""
     seen: Counter[str] = Counter()
     numbers, skipped = _numbers(function), _skipped(function)
     bare = ast.FunctionDef(function.name, function.args, function.body, [])
@@ -25,9 +25,11 @@ def changed(function: ast.FunctionDef) -> Iterator[tuple[str, ast.FunctionDef]]:
         for change, replacement in _changes(node, numbers):
             if change == "1" and node in factors:
                 continue  # as if it were dropped
+            if _is_product(node) and "BOOL_BYTES" in (ast.unparse(node.left), ast.unparse(node.right)):
+                continue  # that factor is 1
             what = f"{ast.unparse(node).partition(chr(10))[0]} -> {change}"
             seen[what] += 1
-            yield f"{what} ({seen[what]})", _with(replacement, node, bare)
+            yield f"{what} ({seen[what]})", node.lineno, _with(replacement, node, bare)
 
 
 def _changes(node: ast.AST, numbers: set[str]) -> Iterator[tuple[str, ast.AST]]:

@@ -1,8 +1,8 @@
 """Gets each formula of a module wrong in every way there is, and predicts what was measured until a figure is off.
 
 A program of its own: ``python guard.py FILE MODULE TESTS...`` takes the figures that ``figures.py`` wrote and prints a
-JSON object: for each mutant what the first comparison that fails says, empty if none does. What no comparison catches
-goes through TESTS, which pytest collects once.
+JSON list: of each mutant its name, its line, and what the first comparison that fails says, empty if none does. What no
+comparison catches goes through TESTS, which pytest collects once.
 """
 
 import contextlib
@@ -21,7 +21,6 @@ from changes import changed
 from comparison import Guard
 from targets import Target, targets
 
-UNCHANGED = "none"
 FEW = 40
 OPTIONS = ("-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", "ignore:Module already imported")
 
@@ -31,12 +30,18 @@ class Mutant(NamedTuple):
 
     target: Target
     change: str
+    line: int
     code: CodeType
 
     @property
     def description(self) -> str:
-        """Name it."""
+        """Name it, wherever in the file it stands."""
         return f"{self.target.name}: {self.change}"
+
+    @property
+    def place(self) -> str:
+        """Say where it stands: file and line."""
+        return f"{self.target.module.replace('.', '/')}.py:{self.line}"
 
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:
@@ -52,8 +57,8 @@ class Mutant(NamedTuple):
 def mutants(module: str) -> Iterator[Mutant]:
     """Go through a module."""
     for target in targets(module):
-        for change, definition in changed(target.definition):
-            yield Mutant(target, change, target.compiled(definition))
+        for change, line, definition in changed(target.definition):
+            yield Mutant(target, change, line, target.compiled(definition))
 
 
 class Watch:
@@ -97,7 +102,7 @@ class Loop:
         """Run the tests as they are, and for each mutant."""
         assert session.items
         assert not session.testsfailed
-        self.failures[UNCHANGED] = first_failure(session.items)
+        assert first_failure(session.items) == ""
         for mutant in self.mutants:
             with mutant.in_place():
                 self.failures[mutant.description] = first_failure(session.items)
@@ -122,12 +127,14 @@ def tested(left: list[Mutant], tests: list[str]) -> dict[str, str]:
     return loop.failures
 
 
-def failures(guards: list[Guard], module: str, tests: list[str]) -> dict[str, str]:
+def failures(guards: list[Guard], module: str, tests: list[str]) -> list[dict[str, str]]:
     """Get each formula wrong until a test fails."""
     watch, all_mutants = Watch(guards, module), list(mutants(module))
     failed = {mutant.description: watch.failure(mutant) for mutant in all_mutants}
     left = [mutant for mutant in all_mutants if not failed[mutant.description]]
-    return failed | tested(left, tests) if left and tests else failed
+    if left and tests:
+        failed |= tested(left, tests)
+    return [{"name": one.description, "at": one.place, "failure": failed[one.description]} for one in all_mutants]
 
 
 if __name__ == "__main__":
