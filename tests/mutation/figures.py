@@ -32,7 +32,17 @@ RUNS = (
     (LAYERS, ODD, "--dsocr-dtype=float32", "--dsocr-attention=eager"),
     (LAYERS, *WHOLE_MEMORY),  # as published: as many heads of keys as of queries, a large vocabulary
 )
-OPTIONS = ("-q", "-m", "not gpu and not latency", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", "ignore:Module already imported")
+OPTIONS = (
+    "-q",
+    "-m",
+    "not gpu and not latency",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:xdist",
+    "-W",
+    "ignore:Module already imported",
+)
 SLOW = ("--ignore-glob=*_on_cpu.py", "--ignore-glob=*_published.py", "--ignore-glob=*_assembled_modules.py")
 
 

@@ -88,7 +88,7 @@ def cost(
     """Price one page: vision, prefill, decode and their total.
 
     The prefill is decoder and LM head over image and text; decode is the sum of all its steps. The weights of a stage
-    are its own; the total holds those of all stages, and pixels and prompt until the run is over.
+    are its own; the total holds those of all stages, and pixels, prompt and tokens until the run is over.
     """
     refuse_together("image", "size", "grid")
     refuse_together("context", "text_tokens")
