@@ -4,9 +4,10 @@ import ast
 import re
 from pathlib import Path
 
+from unmeasured import UNIT
+
 from dsocr_cost import kernels
 
-FLAG_TESTS = ["unit/cost/test_unit_flags.py"]
 FLAGS = {"several", "differ", "either", "touched"}
 EVERY_KIND = (
     "linear",
@@ -35,9 +36,14 @@ KINDS_OF = {
 OF_SYMBOLS = ["several: True -> False (1)", "differ: False -> True (1)", "differ: True -> False (1)"]
 
 
+def function_of(mutant: str) -> str:
+    """Name the function that is got wrong."""
+    return mutant.partition(":")[0]
+
+
 def points_at(mutant: str, output: str) -> bool:
     """Whether a failure marks a term of this kernel, or lists the parameters of a layer whose bytes are off."""
-    function = mutant.partition(":")[0]
+    function = function_of(mutant)
     if "compulsory bytes: fail" in output or (function.endswith("_params") and "parameters: fail" in output):
         return "what was counted:" in output
     kinds = KINDS_OF.get(function, EVERY_KIND if function.endswith("_params") else (function,))
@@ -47,13 +53,14 @@ def points_at(mutant: str, output: str) -> bool:
     return any(re.search(rf"\b{kind}\b", line) for line in marked for kind in kinds)
 
 
-def test_the_layer_tests_catch_every_mutant_and_name_the_term(failures):
+def test_the_layer_tests_catch_every_mutant_and_name_the_term(mutants_of):
     """One factor dropped, one constant raised, one argument replaced, for each formula: each makes a test fail."""
-    failed = failures("kernels", FLAG_TESTS)
+    mutants = mutants_of("kernels", UNIT["kernels"])
     module = ast.parse(Path(kernels.__file__).read_text(encoding="utf-8"))
     functions = {node.name for node in ast.walk(module) if isinstance(node, ast.FunctionDef)}
-    assert {mutant.partition(":")[0].rpartition(".")[2] for mutant in failed} == functions
-    assert [mutant for mutant, failure in failed.items() if not failure] == OF_SYMBOLS
-    formulas = {mutant: failure for mutant, failure in failed.items() if mutant.partition(":")[0] not in FLAGS}
-    vague = [mutant for mutant, failure in formulas.items() if not points_at(mutant, failure)]
+    assert {function_of(mutant["name"]).rpartition(".")[2] for mutant in mutants} == functions
+    survived = [f"{mutant['at']}: {mutant['name']}" for mutant in mutants if not mutant["failure"]]
+    assert [one.partition(": ")[2] for one in survived] == OF_SYMBOLS, survived
+    formulas = [one for one in mutants if function_of(one["name"]) not in FLAGS]
+    vague = [f"{one['at']}: {one['name']}" for one in formulas if not points_at(one["name"], one["failure"])]
     assert vague == []
