@@ -189,7 +189,7 @@ def test_rotary_embedding_params(dsocr):
     ids=lambda sizes: "{batch} of {q_len} over {kv_len}".format(**sizes),
 )
 def test_attention_of_few_key_heads(dsocr, heads, key_heads, sizes):
-    """Of 16 channels a head. Several key heads are repeated for eager attention, one alone only for several sequences."""
+    """Of 16 channels each. Eager attention repeats several key heads, and a single one for several sequences."""
     layer = LlamaAttention(16 * heads, heads, key_heads, 16)
     case = Case(f"{heads} heads, {key_heads} of keys: {sizes}", **sizes)
     dsocr.compare_all(layer, case, metrics=("io_bytes", "launches", "activation_bytes", "peak_launch"))

@@ -4,21 +4,26 @@ A program of its own: ``python figures.py FILE`` runs the tests in each way that
 modules under the tracer, and writes every comparison that passed.
 """
 
+from __future__ import annotations
+
 import pickle
 import sys
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from comparison import Comparison, guarded
 
-from dsocr_cost import Execution
-from pytest_dsocr import Case
 from pytest_dsocr.comparer import Comparer
-from pytest_dsocr.measure.measurement import Call
-from pytest_dsocr.results import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dsocr_cost import Execution
+    from pytest_dsocr import Case
+    from pytest_dsocr.measure.measurement import Call
+    from pytest_dsocr.results import Row
 
 TESTS = Path(__file__).parent.parent
 ODD = f"--dsocr-config={TESTS / 'data' / 'odd_config.json'}"  # hardly two of its sizes are the same
@@ -55,7 +60,7 @@ class Recorder:
     @contextmanager
     def recording(self) -> Iterator[None]:
         """Listen to all comparers."""
-        compare_all, predict, judge = Comparer.compare_all, Comparer._predict, Comparer._judge
+        compare_all, predict, judge = (getattr(Comparer, name) for name in ("compare_all", "_predict", "_judge"))
         asked: list[tuple[Any, Case, Execution]] = []
         judged: list[tuple[Row, tuple[Call, ...]]] = []
 
@@ -75,11 +80,11 @@ class Recorder:
             self.comparisons.append(Comparison(*asked[0], tuple(judged)))
             return rows
 
-        Comparer.compare_all, Comparer._predict, Comparer._judge = compare_and_keep, predict_and_note, judge_and_note
-        try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Comparer, "compare_all", compare_and_keep)
+            patch.setattr(Comparer, "_predict", predict_and_note)
+            patch.setattr(Comparer, "_judge", judge_and_note)
             yield
-        finally:
-            Comparer.compare_all, Comparer._predict, Comparer._judge = compare_all, predict, judge
 
 
 def measured() -> list[Comparison]:

@@ -21,7 +21,6 @@ UNIT: dict[str, list[str]] = {
     ],
     "model.decoder": [
         WHOLE,
-        f"{DECODER}::test_in_fp32_where_nothing_is_cast_the_peak_is_elsewhere",
         f"{DECODER}::test_however_many_layers_there_are_at_most_four_are_looked_at",
     ],
     "model.whole": [WHOLE],
@@ -33,6 +32,7 @@ UNIT: dict[str, list[str]] = {
 
 UNREAD = "a size that the method takes, as all of its kind do, and does not use"
 ONE_PAGE = "the context is that of one page before it decodes: neither changes it"
+GRID = "Grid(crops_high, crops_wide)"
 NO_CROPS = "a page without crops has 0 of them, which add nothing"
 REFUSED = "a grid in a mode without crops is refused before"
 
@@ -41,7 +41,7 @@ UNMEASURED: dict[str, dict[str, list[str]]] = {
     "model.decoder": {UNREAD: ["Decoder.moments: q_len -> 1 (1)"]},
     "model.vision": {
         NO_CROPS: [
-            "Vision.boundary: Grid(crops_high, crops_wide) if self.cropped else None -> Grid(crops_high, crops_wide) (1)",
+            f"Vision.boundary: {GRID} if self.cropped else None -> {GRID} (1)",
         ],
         REFUSED: ["Vision._lay_out: self.cropped and self.mode.crop_size -> self.cropped (1)"],
     },

@@ -132,19 +132,13 @@ IN_FP32 = [
     pytest.param(SHARED_KEYS, (1, 64, 945), id="shared keys"),
     pytest.param(ONE_KEY, (1, 64, 945), id="one key"),
     pytest.param(DeepseekV2DecoderLayer(DECODER, 0), (1, 64, 945), id="dense layer"),
-    pytest.param(
-        Decoder(dataclasses.replace(DECODER, num_hidden_layers=1, first_k_dense_replace=1)), (1, 64, 64), id="decoder"
-    ),
 ]
 
 
 @pytest.mark.parametrize("attention", ATTENTIONS)
 @pytest.mark.parametrize(("layer", "sizes"), IN_FP32)
 def test_in_fp32_where_nothing_is_cast_the_peak_is_elsewhere(layer, sizes, attention):
-    """Of a norm it is the scaling, of a router its end, of eager attention the scaling of its scores.
-
-    Of a decoder it is the logits themselves, of which there is no copy.
-    """
+    """Of a norm it is the scaling, of a router its end, of eager attention the scaling of its scores."""
     named = dict(zip(("batch", "q_len", "kv_len"), sizes, strict=False))
     subject = TransformersReference().subject(
         layer, Case("fp32", **named), device="meta", dtype="float32", attention=attention

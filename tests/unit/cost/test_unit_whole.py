@@ -75,3 +75,9 @@ def test_a_chunk_under_flash_has_no_mask():
     assert not any(".mask" in name or name.startswith("mask") for name in launched)
     own = {op.name for op in LlamaAttention(96, 6, 3, 16).ops(2, 3, 7, execution=Execution(attention="flash"))}
     assert not any("mask" in name or "repeat" in name for name in own)
+
+
+def test_the_logits_of_a_decoder_in_fp32_have_no_copy():
+    """Beside embeddings and normed states, 2 x 5 positions of 1,280 each, 129,280 numbers of 4 bytes."""
+    *_, last = Decoder(CONFIG.decoder).moments(2, 5, 5, execution=Execution(dtype="float32"))
+    assert (last.op, last.bytes) == ("lm_head", 4 * 10 * (2 * 1280 + 129280))
