@@ -48,8 +48,8 @@ class Stage:
 class Stages(NamedTuple):
     """A run. ``prefill`` is decoder and LM head, without vision; ``decode`` all its steps.
 
-    The memory of ``total`` is that of a caller who holds the pixels and the prompt until the run is over, and all
-    weights.
+    The memory of ``total`` is that of a caller who holds the pixels, the prompt and the tokens until the run is over,
+    and all weights.
     """
 
     vision: Stage

@@ -2,8 +2,9 @@
 
 import pytest
 
+from dsocr_cost import ClipConfig, DecoderConfig, DeepseekOCRConfig, ProjectorConfig, SamConfig
 from dsocr_cost.model import DeepseekOCR
-from dsocr_cost.workload import MODES
+from dsocr_cost.workload import MODES, Mode
 from pytest_dsocr import Case
 
 GUNDAM = MODES["gundam"]
@@ -51,6 +52,32 @@ def test_what_a_run_moves_and_holds(dsocr, mode, case):
     """The pixels stay until the run is over; the peak is SAM's bias or the prefill's logits, whichever is more."""
     cropped = "crops_high" in case.sizes
     dsocr.compare_all(DeepseekOCR(dsocr.config, mode, cropped=cropped), case, metrics=(*TRAFFIC, *MEMORY))
+
+
+SMALL = DeepseekOCRConfig(
+    sam=SamConfig(64, 16, 3, 32, 2, 2, 64, 3, (1,), 24, (40, 80)),
+    clip=ClipConfig(28, 14, 3, 80, 1, 5, 96),
+    projector=ProjectorConfig(input_dim=160, n_embed=144),
+    decoder=DecoderConfig(101, 144, 352, 56, 4, 6, 3, 10, 3, 4),
+)
+THUMBNAIL = Mode("thumbnail", 64)  # one feature: 3 image tokens
+
+
+@pytest.mark.memory
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case("a long text", batch=2, text_tokens=150, decode_steps=2),
+        Case("many steps", batch=4, text_tokens=1, decode_steps=60),
+    ],
+    ids=str,
+)
+def test_a_run_whose_peak_is_not_in_vision(dsocr, case):
+    """A text of 150 has its peak in the prefill; 60 steps after 4 positions have it in the last one.
+
+    There the cache is 64 positions of 1,152 bytes a page, and a last layer's keys are copied. The pixels stay.
+    """
+    dsocr.compare_all(DeepseekOCR(SMALL, THUMBNAIL, cropped=False), case, metrics=MEMORY)
 
 
 @pytest.mark.memory

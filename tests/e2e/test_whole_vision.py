@@ -71,11 +71,15 @@ def test_what_a_view_moves_and_holds(dsocr, mode):
     [
         pytest.param(GUNDAM, Case("gundam, 2x3 crops", batch=1, crops_high=2, crops_wide=3), id="2x3"),
         pytest.param(GUNDAM, Case("gundam, two of 1x2 crops", batch=2, crops_high=1, crops_wide=2), id="two of 1x2"),
+        pytest.param(GUNDAM, Case("gundam, 2x1 crops", batch=1, crops_high=2, crops_wide=1), id="2x1"),
         pytest.param(GUNDAM_M, Case("gundam-m, 1x2 crops", batch=1, crops_high=1, crops_wide=2), id="gundam-m"),
     ],
 )
 def test_what_crops_and_a_view_move_and_hold(dsocr, mode, case):
-    """1x2: the global view is the peak, beside the crops' features; from 4 crops of 640 on, the crops are."""
+    """1x2: the global view is the peak, beside the crops' features; from 4 crops of 640 on, the crops are.
+
+    Crops in one column, as 2x1, stand in the order of the page already.
+    """
     dsocr.compare_all(Vision(dsocr.config, mode, cropped=True), case, metrics=(*TRAFFIC, *MEMORY))
 
 

@@ -171,3 +171,25 @@ def test_rotary_embedding_memory(dsocr, case):
 def test_rotary_embedding_params(dsocr):
     """A buffer: no parameters."""
     dsocr.compare_all(LlamaRotaryEmbedding.from_config(dsocr.config.decoder), ANY, metrics=WEIGHTS)
+
+
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.memory
+@pytest.mark.parametrize(("heads", "key_heads"), [(10, 1), (10, 2), (2, 1), (1, 1)])
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"batch": 1, "q_len": 8, "kv_len": 8},
+        {"batch": 2, "q_len": 8, "kv_len": 8},
+        {"batch": 3, "q_len": 1, "kv_len": 9},
+        {"batch": 1, "q_len": 1, "kv_len": 300},
+        {"batch": 2, "q_len": 3, "kv_len": 300},
+    ],
+    ids=lambda sizes: "{batch} of {q_len} over {kv_len}".format(**sizes),
+)
+def test_attention_of_few_key_heads(dsocr, heads, key_heads, sizes):
+    """Of 16 channels each. Eager attention repeats several key heads, and a single one for several sequences."""
+    layer = LlamaAttention(16 * heads, heads, key_heads, 16)
+    case = Case(f"{heads} heads, {key_heads} of keys: {sizes}", **sizes)
+    dsocr.compare_all(layer, case, metrics=("io_bytes", "launches", "activation_bytes", "peak_launch"))

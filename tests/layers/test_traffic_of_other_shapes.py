@@ -81,6 +81,29 @@ def test_attention_in_a_strip(dsocr, case):
 @pytest.mark.flops
 @pytest.mark.traffic
 @pytest.mark.memory
+@pytest.mark.params
+@pytest.mark.parametrize("heads", [1, 3])
+@pytest.mark.parametrize(
+    "case",
+    [
+        *STRIPS,
+        Case("few tokens", batch=1, height=6, width=3),
+        Case("few tokens of two", batch=2, height=3, width=6),
+        Case("more tokens than channels a head", batch=1, height=30, width=32),
+        Case("more tokens than channels a head, two", batch=2, height=32, width=30),
+    ],
+    ids=str,
+)
+def test_attention_of_few_heads(dsocr, case, heads):
+    """One head needs no copy of queries, keys and values; wide heads are more than their bias."""
+    layer = Attention(768, heads, (12, 12))
+    case = Case(f"{heads} heads, {case}", **case.sizes)
+    dsocr.compare_all(layer, case, metrics=(*TRAFFIC, "activation_bytes", "peak_launch", "params"))
+
+
+@pytest.mark.flops
+@pytest.mark.traffic
+@pytest.mark.memory
 @pytest.mark.parametrize("case", STRIPS, ids=str)
 def test_global_block_in_a_strip(dsocr, case):
     """The residual beside it."""

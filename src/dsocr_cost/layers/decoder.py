@@ -57,11 +57,14 @@ class DeepseekV2RMSNorm:
 
     @sized
     def moments(self, batch: Count, q_len: Count, *, execution: Execution = Execution()) -> Iterator[Moment]:
-        """Look at the normalised states and, for a model in fp32, which makes no copies, at their scaling."""
-        item, rows, casted = execution.item_bytes, batch * q_len, execution.item_bytes != FP32_BYTES
-        x, wide = rows * (self.hidden_size * item), rows * (self.hidden_size * FP32_BYTES)
-        yield Moment("normalise", x + (1 + casted) * wide + rows * (2 * FP32_BYTES))
-        yield Moment("weight", (2 + casted) * x + wide + rows * FP32_BYTES)
+        """Look at the normalised states or, of a model in fp32, which makes no copies, at their scaling."""
+        rows, x = batch * q_len, batch * q_len * (self.hidden_size * execution.item_bytes)
+        if execution.item_bytes == FP32_BYTES:
+            # the input, normalised, scaled; one of the two figures a row
+            yield Moment("weight", 3 * x + rows * FP32_BYTES)
+        else:
+            # the input; it in fp32, before and after; both figures a row
+            yield Moment("normalise", x + rows * (2 * self.hidden_size + 2) * FP32_BYTES)
 
     @property
     def params(self) -> int:

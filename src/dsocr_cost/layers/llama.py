@@ -181,7 +181,7 @@ class LlamaAttention:
         keys = Tensor(batch * self.num_key_value_heads * kv_len * self.head_dim, item)
         if execution.attention == "sdpa":
             masked = self._masked(q_len, kv_len, execution)
-            seen, mask = Tensor(masked * q_len * kv_len, BOOL_BYTES), Tensor(masked * batch * q_len * kv_len, item)
+            seen, mask = Tensor(q_len * kv_len, BOOL_BYTES), Tensor(masked * batch * q_len * kv_len, item)
             if self._repeats:  # under a mask they cannot share
                 repeats = masked * (self.num_heads // self.num_key_value_heads - 1)
                 stored, keys = keys, Tensor(keys.elements * (1 + repeats), item)

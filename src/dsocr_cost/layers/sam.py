@@ -204,7 +204,7 @@ class ImageEncoderViT:
         """Take ``batch`` images of height x width pixels, give features of a sixteenth of their patches."""
         pixels = self.patch_embed.boundary(batch, height, width, execution=execution).inputs
         rows, columns = _halved(_halved((height // self.config.patch_size, width // self.config.patch_size)))
-        channels = self.config.downsample_channels[-1]
+        _, channels = self.config.downsample_channels
         return Boundary(pixels, batch * rows * columns * (channels * execution.item_bytes))
 
     @sized

@@ -125,10 +125,10 @@ class DeepseekOCR:
 def run_moments(
     config: DeepseekOCRConfig, workload: Workload, execution: Execution, context: Count | None = None
 ) -> Iterator[Moment]:
-    """List the moments of a whole run: its pixels and its prompt, of token numbers, are held until it is over.
+    """List the moments of a whole run: its pixels, its prompt and its tokens, of numbers, are held until it is over.
 
-    The KV cache in the end is that after decode; before, so much is not there yet. ``context`` stands for the positions
-    of the prefill where those are a size of their own.
+    Of the decode steps the last one holds most. The KV cache in the end is that after it; before, so much is not there
+    yet. ``context`` stands for the positions of the prefill where those are a size of their own.
     """
     decoder, batch, steps = Decoder(config.decoder), workload.batch, workload.decode_steps
     context = workload.context(config.sam) if context is None else context
@@ -142,7 +142,8 @@ def run_moments(
     moments = decoder.moments(batch, context, context, execution=execution)
     yield from _before("prefill", held, -token * steps, moments)
     last = decoder.moments(batch, 1, context + steps, execution=execution)
-    yield from _before("decode", held, 0, last)
+    stage = f"decode.{steps}" if isinstance(steps, int) else "decode"
+    yield from during(stage, held + batch * steps * INT64_BYTES, last)
 
 
 def _before(stage: str, held: Count, cache_bytes: Count, moments: Iterator[Moment]) -> Iterator[Moment]:

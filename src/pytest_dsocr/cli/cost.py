@@ -93,7 +93,7 @@ def cost(
     """Price one page: vision, prefill, decode and their total.
 
     The prefill is decoder and LM head over image and text; decode is the sum of all its steps. The weights of a stage
-    are its own; the total holds those of all stages, and pixels and prompt until the run is over.
+    are its own; the total holds those of all stages, and pixels, prompt and tokens until the run is over.
 
     Time needs a card or a calibrated machine. It is that of one run with cold caches, with the band that the errors
     of its source allow; MFU is tensor FLOPs over that time and the dense peak.

@@ -95,12 +95,15 @@ class AssembledModel(nn.Module):
         """Turn pixels and text [pages, positions] into tokens [pages, 1 + decode_steps].
 
         ``batches`` and ``crops`` are what :class:`AssembledVision` takes; the image stands before the text. The first
-        token is the prefill's; each decode step embeds the one before it and gives one more.
+        token is the prefill's; each decode step embeds the one before it and gives one more. Nothing but pixels, text,
+        cache and tokens stays from one forward to the next.
         """
         prompt = torch.cat([self.vision(batches, crops), self.decoder.embed(text)], dim=1)
         logits, cache = self.decoder(prompt, cache)
         tokens = [logits[:, -1:].argmax(dim=-1)]
+        del prompt, logits
         for _ in range(decode_steps):
             logits, cache = self.decoder(self.decoder.embed(tokens[-1]), cache)
             tokens.append(logits.argmax(dim=-1))
+            del logits
         return torch.cat(tokens, dim=1)
