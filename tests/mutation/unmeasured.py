@@ -3,7 +3,7 @@
 LAYERS, DECODER = "unit/cost/test_unit_layers.py", "unit/cost/test_unit_moments_decoder.py"
 SAM, VENDOR = "unit/cost/test_unit_moments_sam.py", "unit/cost/test_unit_vendor.py"
 SIZES = f"{LAYERS}::test_a_layer_takes_its_sizes_from_the_config"
-WHOLE = "unit/cost/test_unit_whole.py"
+FIT, WHOLE = "unit/cost/test_unit_fit.py", "unit/cost/test_unit_whole.py"
 
 UNIT: dict[str, list[str]] = {
     "kernels": ["unit/cost/test_unit_flags.py"],
@@ -25,6 +25,16 @@ UNIT: dict[str, list[str]] = {
         f"{DECODER}::test_however_many_layers_there_are_at_most_four_are_looked_at",
     ],
     "model.whole": [WHOLE],
+    "fit": [
+        f"{FIT}::test_{name}"
+        for name in (
+            "room_is_what_the_others_leave",
+            "the_peak_of_one_view_by_hand",
+            "the_cache_of_a_need_is_what_is_there_at_its_peak",
+            "the_peak_is_that_of_activations_and_cache_together",
+            "what_takes_all_of_the_room_fits",
+        )
+    ],
     "kv_cache": ["unit/cost/test_unit_kv_cache.py"],
     "moment": [WHOLE],
     "workload": ["unit/cost/test_unit_workload.py"],
@@ -40,6 +50,11 @@ REFUSED = "a grid in a mode without crops is refused before"
 
 UNMEASURED: dict[str, dict[str, list[str]]] = {
     "layers.decoder": {UNREAD: ["DeepseekV2DecoderLayer.kv_cache_bytes: q_len -> 1 (1)"]},
+    "fit": {
+        UNREAD: [
+            "RunMemory.__init__: ('crops_high', 'crops_wide') if cropped else () -> ('crops_high', 'crops_wide') (1)"
+        ],
+    },
     "layers.llama": {
         LESS: [
             "LlamaAttention._eager_moments: if self._views: -> if True (1)",
