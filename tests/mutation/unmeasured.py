@@ -37,7 +37,7 @@ UNIT: dict[str, list[str]] = {
     ],
     "kv_cache": ["unit/cost/test_unit_kv_cache.py"],
     "moment": [WHOLE],
-    "workload": ["unit/cost/test_unit_workload.py"],
+    "workload": ["unit/cost/test_unit_workload.py", WHOLE],
 }
 """By module: who is asked about mutants that no measured figure catches."""
 
@@ -75,11 +75,6 @@ UNMEASURED: dict[str, dict[str, list[str]]] = {
             "DeepseekOCR.ops: decode_steps -> 1 (2)",
             "DeepseekOCR.kv_cache_bytes: batch -> 1 (1)",
             "DeepseekOCR.kv_cache_bytes: decode_steps -> 1 (1)",
-        ],
-    },
-    "workload": {
-        REFUSED: [
-            "image_tokens: grid is not None and mode.crop_size is not None -> grid is not None (1)",
         ],
     },
 }
