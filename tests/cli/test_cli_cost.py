@@ -173,5 +173,5 @@ def test_names_are_whole_on_every_terminal(run, monkeypatch, columns):
 def test_the_help_says_what_weights_a_stage_has(run):
     text = " ".join(run("cost", "--help").stdout.split())
     assert (
-        "The weights of a stage are its own; the total holds those of all stages, and pixels and prompt until" in text
+        "The weights of a stage are its own; the total holds those of all stages, and pixels, prompt and tokens until" in text
     )
