@@ -172,6 +172,5 @@ def test_names_are_whole_on_every_terminal(run, monkeypatch, columns):
 
 def test_the_help_says_what_weights_a_stage_has(run):
     text = " ".join(run("cost", "--help").stdout.split())
-    assert (
-        "The weights of a stage are its own; the total holds those of all stages, and pixels and prompt until" in text
-    )
+    assert "the total holds those of all stages, and pixels, prompt and tokens until the run is over." in text
+    assert "The weights of a stage are its own" in text

@@ -82,7 +82,7 @@ def test_attention_in_a_strip(dsocr, case):
 @pytest.mark.traffic
 @pytest.mark.memory
 @pytest.mark.params
-@pytest.mark.parametrize("heads", [1, 3])
+@pytest.mark.parametrize(("dim", "heads"), [(768, 1), (768, 3), (24, 1)])
 @pytest.mark.parametrize(
     "case",
     [
@@ -94,10 +94,10 @@ def test_attention_in_a_strip(dsocr, case):
     ],
     ids=str,
 )
-def test_attention_of_few_heads(dsocr, case, heads):
+def test_attention_of_few_heads(dsocr, case, dim, heads):
     """One head needs no copy of queries, keys and values; wide heads are more than their bias."""
-    layer = Attention(768, heads, (12, 12))
-    case = Case(f"{heads} heads, {case}", **case.sizes)
+    layer = Attention(dim, heads, (12, 12))
+    case = Case(f"{heads} heads of {dim}, {case}", **case.sizes)
     dsocr.compare_all(layer, case, metrics=(*TRAFFIC, "activation_bytes", "peak_launch", "params"))
 
 

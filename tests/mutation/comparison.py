@@ -19,6 +19,27 @@ TERMS = {"tensor_flops", "cuda_flops", "io_bytes", "launches", "params"}
 METRIC = {metric.name: metric for metric in METRICS}
 
 
+class Once:
+    """A layer at one case, whose ops and moments are made once for all metrics."""
+
+    def __init__(self, layer: Any) -> None:
+        self._layer = layer
+        self._made: dict[str, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        own = getattr(self._layer, name)
+        if not callable(own):
+            return own
+
+        def once(**sizes: Any) -> Any:
+            if name not in self._made:
+                made = own(**sizes)
+                self._made[name] = tuple(made) if isinstance(made, Iterator) else made
+            return self._made[name]
+
+        return once
+
+
 class Comparison(NamedTuple):
     """What one test compares of a layer at one case: for each metric, its row and the terms that were counted."""
 
@@ -29,8 +50,9 @@ class Comparison(NamedTuple):
 
     def predictions(self) -> Iterator[tuple[Row, tuple[Call, ...], Prediction]]:
         """Predict each figure anew."""
+        layer = Once(self.layer)
         for row, calls in self.measured:
-            yield row, calls, METRIC[row.metric].predict(self.layer, self.case, self.execution)
+            yield row, calls, METRIC[row.metric].predict(layer, self.case, self.execution)
 
     @property
     def marks_terms(self) -> bool:

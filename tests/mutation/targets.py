@@ -24,6 +24,7 @@ MODULES = (
     "workload",
 )
 NO_FORMULA = {"__post_init__", "__str__", "parse_grid", "crop_grid"}  # they refuse, write, read and choose
+SEARCH = {"largest_that_fits", "find_limits", "_along", "_pages", "_next_grid", "_sizes", "_insert"}
 NUMBERS = {"Count", "int", "Any"}  # annotations of what may be a factor
 
 
@@ -57,7 +58,7 @@ def targets(module: str) -> list[Target]:
         owned = isinstance(node, ast.ClassDef)
         owner = getattr(imported, node.name) if owned else imported
         for function in node.body if owned else [node]:
-            if isinstance(function, ast.FunctionDef) and function.name not in NO_FORMULA:
+            if isinstance(function, ast.FunctionDef) and function.name not in NO_FORMULA | SEARCH:
                 name = f"{node.name}.{function.name}" if owned else function.name
                 found.append(Target(module, name, function, _live(vars(owner)[function.name])))
     return found

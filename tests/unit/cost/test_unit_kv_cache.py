@@ -80,4 +80,6 @@ def test_bytes_beyond_int64_are_refused_in_an_array_and_right_as_python_ints():
     """2**50 tokens are 6.9e19 bytes."""
     with pytest.raises(SizeError, match=r"^kv_cache_bytes: 6.92e\+19 does not fit into int64"):
         _ = SyntheticKVCache(PUBLISHED, 1, np.array([1, 2**50])).kv_cache_bytes
+    with pytest.raises(SizeError, match=r"^kv_cache_bytes: 6.92e\+19 does not fit into int64"):
+        _ = SyntheticKVCache(PUBLISHED, np.array([1, 2**50]), 1).kv_cache_bytes
     assert SyntheticKVCache(PUBLISHED, 1, 2**50).kv_cache_bytes == 2**50 * TOKEN

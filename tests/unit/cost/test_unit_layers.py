@@ -264,10 +264,14 @@ def test_an_image_that_is_no_square_has_height_times_width_tokens(layer, height,
 
 
 def test_relative_positions_over_a_grid_that_is_no_square():
-    """2 heads over a grid 3 high and 5 wide: rows [3 of 2 * 5, d] @ [d, 3], columns [5 of 2 * 3, d] @ [d, 5]."""
-    ops = {op.name: op.matmul for op in Attention(8, 2, (3, 5)).ops(1, 3, 5)}
-    assert ops["rel_pos_h"] == Matmul(3, 2 * 5, 3, 4)
-    assert ops["rel_pos_w"] == Matmul(5, 2 * 3, 5, 4)
+    """2 heads over a grid 3 high and 5 wide: rows [3 of 2 * 5, d] @ [d, 3], columns [5 of 2 * 3, d] @ [d, 5].
+
+    The tables that are stretched have 2 * 3 - 1 rows and 2 * 5 - 1 columns of 4 channels and 2 bytes.
+    """
+    ops = {op.name: op for op in Attention(8, 2, (3, 5)).ops(1, 3, 5)}
+    assert ops["rel_pos_h"].matmul == Matmul(3, 2 * 5, 3, 4)
+    assert ops["rel_pos_w"].matmul == Matmul(5, 2 * 3, 5, 4)
+    assert (ops["rel_pos_h.resize"].weight_bytes, ops["rel_pos_w.resize"].weight_bytes) == (2 * 5 * 4, 2 * 9 * 4)
 
 
 def test_position_tables_of_a_grid_that_is_no_square():
@@ -365,3 +369,11 @@ def test_the_first_layers_are_dense(dense, expected):
     config = DecoderConfig(num_hidden_layers=3, first_k_dense_replace=dense)
     mlps = [DeepseekV2DecoderLayer(config, index).mlp for index in range(3)]
     assert [isinstance(mlp, DeepseekV2MLP) for mlp in mlps] == expected
+
+
+def test_a_layer_takes_its_sizes_from_the_config():
+    """Windows of 14 patches, 64 a side of an image of 1024; 10 heads of 128 channels."""
+    assert Attention.from_config(SamConfig(), windowed=True) == Attention(768, 12, (14, 14))
+    assert Attention.from_config(SamConfig(), windowed=False) == Attention(768, 12, (64, 64))
+    assert LayerNorm2d.from_config(SamConfig()) == LayerNorm2d(256)
+    assert LlamaRotaryEmbedding.from_config(DecoderConfig()) == LlamaRotaryEmbedding(128)

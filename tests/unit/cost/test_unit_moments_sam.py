@@ -202,12 +202,19 @@ def test_nothing_is_held_at_a_copy_that_one_image_does_not_need():
 
 
 @pytest.mark.parametrize(
-    ("side", "held"),
+    ("side", "dtype", "held"),
     [
-        pytest.param(1024, 0, id="as trained"),
-        pytest.param(160, 2 * (3 * 160**2 + 100 * 768) + 4 * 768 * (64**2 + 100), id="pixels, patches, both tables"),
+        pytest.param(1024, "bfloat16", 0, id="as trained"),
+        pytest.param(
+            160,
+            "bfloat16",
+            2 * (3 * 160**2 + 100 * 768) + 4 * 768 * (64**2 + 100),
+            id="pixels, patches, both tables",
+        ),
+        pytest.param(160, "float32", 4 * (3 * 160**2 + 2 * 100 * 768), id="in fp32 the table is no copy"),
     ],
 )
-def test_positions_are_held_in_fp32_only_where_they_are_stretched(side, held):
-    moments = {moment.op: moment.bytes for moment in ImageEncoderViT(SAM).moments(1, side, side)}
+def test_positions_are_held_in_fp32_only_where_they_are_stretched(side, dtype, held):
+    execution = Execution(dtype=dtype)
+    moments = {moment.op: moment.bytes for moment in ImageEncoderViT(SAM).moments(1, side, side, execution=execution)}
     assert moments["pos_embed.resize"] == held

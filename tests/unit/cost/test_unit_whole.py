@@ -1,10 +1,11 @@
 """A whole run by its moments and its look-ups: what no measured run of a published page tells."""
 
 import numpy as np
+import pytest
 
-from dsocr_cost import MODES, DecoderConfig, DeepseekOCRConfig, Execution, Workload
+from dsocr_cost import MODES, DecoderConfig, DeepseekOCRConfig, Execution, SizeError, Workload
 from dsocr_cost.layers import LlamaAttention
-from dsocr_cost.model import Decoder, DeepseekOCR, run_moments
+from dsocr_cost.model import Decoder, DeepseekOCR, Vision, run_moments
 from dsocr_cost.moment import activation_bytes, live_bytes
 
 CONFIG, EXECUTION = DeepseekOCRConfig(), Execution()
@@ -81,3 +82,9 @@ def test_the_logits_of_a_decoder_in_fp32_have_no_copy():
     """Beside embeddings and normed states, 2 x 5 positions of 1,280 each, 129,280 numbers of 4 bytes."""
     *_, last = Decoder(CONFIG.decoder).moments(2, 5, 5, execution=Execution(dtype="float32"))
     assert (last.op, last.bytes) == ("lm_head", 4 * 10 * (2 * 1280 + 129280))
+
+
+@pytest.mark.parametrize("method", ["ops", "moments", "boundary"])
+def test_crops_in_a_mode_without_any_are_refused(method):
+    with pytest.raises(SizeError, match="mode base: got a crop grid, allowed is none"):
+        list(getattr(Vision(CONFIG, MODES["base"], cropped=True), method)(1, 1, 2))
