@@ -1,6 +1,7 @@
 """What a test compares, kept so that it can be predicted anew."""
 
 import sys
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -70,8 +71,8 @@ class Comparison(NamedTuple):
         """Say what the test does of a wrong formula; empty if nothing is wrong."""
         try:
             wrong = [one for one in self.predictions() if one[2].value != one[0].measured]
-        except Exception as error:
-            return f"{self.case}: {error!r}"
+        except Exception:
+            return f"{self.case}: {traceback.format_exc()}"
         texts = []
         for row, calls, prediction in wrong:
             failed = replace(row, predicted=prediction.value, verdict=Verdict.FAIL)

@@ -46,6 +46,8 @@ def points_at(mutant: str, output: str) -> bool:
     function = function_of(mutant)
     if "compulsory bytes: fail" in output or (function.endswith("_params") and "parameters: fail" in output):
         return "what was counted:" in output
+    if re.search(rf"kernels\.py\", line \d+, in {function}\n.*Error: ", output, re.DOTALL):  # it raises there
+        return True
     kinds = KINDS_OF.get(function, EVERY_KIND if function.endswith("_params") else (function,))
     marked = [line for line in output.splitlines() if re.search(r" !=( |$)", line)]
     if mutant.endswith("-> nothing (1)"):  # the term is there as counted only
