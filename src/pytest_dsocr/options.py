@@ -40,8 +40,8 @@ _LAUNCH_HELP = (
     "eager elsewhere; what cannot be captured is timed eager; default: auto"
 )
 _LATENCY_HELP = (
-    "gate: a time that differs fails its test; advisory: it is inconclusive and skips it; default: gate, under xdist "
-    "advisory"
+    "gate: a time that is too slow, or inconclusive, fails its test; advisory: either skips it; default: gate, under "
+    "xdist advisory"
 )
 _HELP = {
     "tolerances": ("FILE", "tolerance rules; default: tolerances.toml in the rootdir, if it is there"),

@@ -21,6 +21,7 @@ from ..measure.cache import evictor, last_level_bytes
 from ..measure.contention import others_share, usage
 from ..measure.device import fingerprint
 from ..measure.lock import lock_key, one_at_a_time
+from ..measure.nvml import state_of
 from .kernels import time_kernels
 from .machine import measure_machine, ramp
 from .plan import calibration_points
@@ -70,9 +71,11 @@ def calibrate(
     began, before = time.perf_counter(), usage()
     stopwatch = stopwatch or (CudaStopwatch(device) if device.startswith("cuda") else WallStopwatch())
     with one_at_a_time(lock_key(device), timeout_s=_LOCK_TIMEOUT_S, folder=lock_folder):
+        clocks = state_of(device)
         machine, climbed = _machine(device, stopwatch)
         tell(f"{machine.name}: {_figures(machine)}")
         timed = list(_timed(device, config, execution, reference, stopwatch, runs, points, tell))
+        after = state_of(device)
     kernels = [kernel for run in timed for kernel in run.kernels]
     item_bytes = ITEM_BYTES[execution.dtype]
     classes = models(kernels, machine, item_bytes)
@@ -90,6 +93,8 @@ def calibrate(
         "kernels": len(kernels),
         "repeatability": statistics.median(spread(kernel.seconds) for kernel in kernels),
         "contention": others_share(before, usage(), torch.get_num_threads()),
+        "sm_clock_mhz": [clocks.sm_clock_mhz, after.sm_clock_mhz],
+        "throttled": list(dict.fromkeys((*clocks.throttled, *after.throttled))),
         "ramp": {"moved_bytes": list(climbed.moved_bytes), "bytes_per_s": list(climbed.bytes_per_s)},
         "execution": asdict(execution),
     }

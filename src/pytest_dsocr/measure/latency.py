@@ -13,7 +13,7 @@ from ..metrics import LATENCY, Metric
 from .clock import WallClock
 from .contention import others_share, usage
 from .measurement import Measurement, Subject
-from .nvml import GpuState, gpu_state
+from .nvml import GpuState, state_of
 from .settings import LatencySettings
 from .timing import Effort, Timing, time_run
 
@@ -100,7 +100,7 @@ class LatencyMeasurer:
         with torch.no_grad():
             run = RenewedRun(subject)
             clock = self._clock_for(device, run)
-            state = _state(device)
+            state = state_of(device)
 
             def make_ready() -> None:
                 if not clock.captured:  # a replay runs on the inputs that were captured
@@ -110,7 +110,7 @@ class LatencyMeasurer:
             timing = time_run(
                 run, clock, tolerance=self._rtol, effort=self._effort, before=make_ready, others=_others(device)
             )
-        return self._figure(timing, clock, state, _state(device))
+        return self._figure(timing, clock, state, state_of(device))
 
     def _figure(self, timing: Timing, clock: Clock, before: GpuState, after: GpuState) -> Measurement:
         throttled = dict.fromkeys((*before.throttled, *after.throttled))
@@ -143,15 +143,6 @@ class LatencyMeasurer:
         from .cuda_clock import CudaEventClock, CudaGraphClock
 
         return CudaEventClock(device) if self._settings.launch == "eager" else CudaGraphClock(device, run.renew)
-
-
-def _state(device: str) -> GpuState:
-    """Ask for a card's clocks; a CPU tells none."""
-    if not device.startswith("cuda"):
-        return GpuState()
-    from .device import card_of
-
-    return gpu_state(str(card_of(device).uuid))
 
 
 def _others(device: str) -> Callable[[], Callable[[], float]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["GpuState", "gpu_state"]
+__all__ = ["GpuState", "gpu_state", "state_of"]
 
 THROTTLES = {
     0x08: "hardware slowdown",
@@ -22,6 +22,15 @@ class GpuState:
 
     sm_clock_mhz: int | None = None
     throttled: tuple[str, ...] = ()
+
+
+def state_of(device: str) -> GpuState:
+    """Ask for the clocks of a device by torch's name; a CPU tells none."""
+    if not device.startswith("cuda"):
+        return GpuState()
+    from .device import card_of
+
+    return gpu_state(str(card_of(device).uuid))
 
 
 def gpu_state(uuid: str) -> GpuState:

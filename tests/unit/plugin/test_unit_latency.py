@@ -55,7 +55,7 @@ def card(monkeypatch):
     states = []
     monkeypatch.setattr(device, "card_of", lambda name: SimpleNamespace(uuid="1-2"))
     monkeypatch.setattr("pytest_dsocr.measure.cache.evictor", lambda cache, device: lambda: None)
-    monkeypatch.setattr(latency, "gpu_state", lambda uuid: states.pop(0) if states else GpuState(2400))
+    monkeypatch.setattr(latency, "state_of", lambda name: states.pop(0) if states else GpuState(2400))
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
     return states
 
@@ -250,6 +250,6 @@ def test_a_figure_a_function_or_a_prediction_is_taken_as_it_is(given, predicted)
     assert LATENCY.predict(given, Case("4 rows", rows=4), None) == predicted
 
 
-def test_a_layer_has_no_latency_model_yet():
-    with pytest.raises(NotSupportedError, match=r"^no latency model for this device yet"):
+def test_a_layers_time_is_predicted_by_a_run_that_knows_its_device():
+    with pytest.raises(NotSupportedError, match=r"^a run that knows its device predicts this; here, give a figure"):
         LATENCY.predict(SimpleNamespace(ops=lambda **sizes: ()), Case("4 rows", rows=4), None)
