@@ -71,6 +71,11 @@ class KernelModel(Protocol):
         """Relative."""
         ...
 
+    @property
+    def fixed_s(self) -> float:
+        """What the smallest takes."""
+        ...
+
     def seconds(self, op: Op, machine: Machine, item_bytes: int) -> Any:
         """Time one launch; an array where the op's sizes are. ``item_bytes`` are those of the model's dtype."""
         ...

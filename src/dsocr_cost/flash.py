@@ -121,6 +121,11 @@ class FlashAttention:
     decode: SharedKeys
     error: float
 
+    @property
+    def fixed_s(self) -> float:
+        """What the smallest takes."""
+        return min(self.causal.fixed_s, self.full.fixed_s, self.decode.fixed_s)
+
     def seconds(self, op: Op, machine: Machine, item_bytes: int) -> Any:
         """Time one launch."""
         assert op.scores is not None

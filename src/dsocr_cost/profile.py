@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Host", "OpTime", "Profile", "Sample", "Site", "features", "site_key", "work"]
 
-_SMALL_PART = 0.25
+_MOST = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +102,11 @@ class Profile:
             raise ProfileError(msg)
         model = self.models[kind]
         seconds = model.seconds(op, self.machine, item_bytes)
+        bound = _bound(limits(op, self.machine, item_bytes), model.fixed_s > seconds * _MOST)
         site = self.sites.get(site_key(op))
         if site is not None:
             seconds = seconds * np.exp(site.log_ratio.at(features(*work(op))))
         error = model.error if site is None else site.error
-        bound = _bound(limits(op, self.machine, item_bytes), seconds)
         return OpTime(op, seconds * op.launches, error, site is not None, bound)
 
 
@@ -128,7 +128,6 @@ def work(op: Op) -> tuple[Any, Any, Any]:
     return op.tensor_flops, op.weight_bytes, op.read_bytes + op.write_bytes
 
 
-def _bound(at_best: Limits, seconds: Any) -> Any:
-    """Name what takes longest; neither compute nor memory where both together are a small part of the time."""
-    small = at_best.compute_s + at_best.memory_s < seconds * _SMALL_PART
+def _bound(at_best: Limits, small: Any) -> Any:
+    """Name what takes longest; of a ``small`` kernel, most of whose time is the least one, neither does."""
     return np.select([small, at_best.compute_s > at_best.memory_s], ["fixed", "compute"], "memory")

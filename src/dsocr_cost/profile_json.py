@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from .efficiency import KernelModel
+    from .execution import Execution
 
 __all__ = ["SCHEMA", "Calibration", "read_profile"]
 
@@ -48,6 +49,14 @@ class Calibration:
     environment: Mapping[str, str] = field(default_factory=dict)
     measured: Mapping[str, Any] = field(default_factory=dict)
 
+    def other_than(self, execution: Execution) -> list[str]:
+        """Say in which choices it was calibrated otherwise than what is asked: its band does not hold for that."""
+        timed = self.measured.get("execution")
+        if not isinstance(timed, dict):
+            return []
+        names = [name for name in ("dtype", "attention", "implementation") if name in timed]
+        return [f"{name} {timed[name]}" for name in names if timed[name] != getattr(execution, name)]
+
     def to_json(self) -> str:
         """Write it as one JSON document, with a seal over all that it says."""
         profile = self.profile
@@ -76,7 +85,7 @@ def read_profile(path: str | os.PathLike[str]) -> Calibration:
             what a profile needs. The message names the file, the key, what it got and what is allowed.
     """
     content = _Content(str(path), _load(path))
-    content.require("schema", content.got("schema") == SCHEMA, f"{SCHEMA}")
+    content.require("schema", type(content.got("schema")) is int and content.got("schema") == SCHEMA, f"{SCHEMA}")
     missing = _KEYS - content.values.keys()
     if missing:
         raise ProfileError(f"{path}: {', '.join(sorted(missing))}: missing; calibrate anew")
@@ -179,7 +188,7 @@ def _host(content: _Content) -> Host:
 
 def _load(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_no_constant)
+        content = json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_no_constant, parse_float=_finite)
     except OSError as error:
         raise ProfileError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
@@ -187,6 +196,13 @@ def _load(path: str | os.PathLike[str]) -> dict[str, Any]:
     if not isinstance(content, dict):
         _refuse(str(path), content, "an object with keys, as `dsocr calibrate` writes it")
     return content
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if abs(number) > sys.float_info.max:
+        raise ValueError(f"{text} is no finite number")
+    return number
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +12,7 @@ from dsocr_cost.errors import DeviceError, ProfileError
 from dsocr_cost.latency import latency, op_times
 from dsocr_cost.profile_json import read_profile
 
-from .errors import NotSupportedError
+from .errors import NotSupportedError, OptionError
 from .markers import NO_TIME
 from .metrics import Prediction
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from dsocr_cost import Execution, Op
     from dsocr_cost.latency import LaunchName
     from dsocr_cost.profile import Profile
+    from dsocr_cost.profile_json import Calibration
 
     from .case import Case
     from .results import Device
@@ -46,6 +49,7 @@ class LatencyModel:
         profile: Path | None = None,
         devices: Path | None = None,
         peak_flops_per_s: float | None = None,
+        cold: bool = True,
     ) -> None:
         self._device = device
         self._fingerprint = fingerprint
@@ -53,6 +57,7 @@ class LatencyModel:
         self._file = profile
         self._devices = devices
         self._peak_flops_per_s = peak_flops_per_s
+        self._cold = cold
 
     def predict(self, layer: Any, case: Case, execution: Execution) -> Prediction:
         """Time the ops of a layer at a case, its inputs and weights in memory: the caches are cold.
@@ -62,6 +67,9 @@ class LatencyModel:
         """
         if self._device() == "meta":
             raise NotSupportedError(NO_TIME)
+        if not self._cold:
+            msg = "layers are predicted for cold caches, and --dsocr-cache is warm: give a figure, or leave it at cold"
+            raise NotSupportedError(msg)
         profile = self.profile
         ops = tuple(layer.ops(**case.sizes, execution=execution))
         launch = self._launch or ("graph" if profile.host.overlaps else "eager")
@@ -72,9 +80,23 @@ class LatencyModel:
             float(made.seconds) + first,
             ops,
             band=(low, high),
-            source=f"{profile.source}, {launch}",
+            source=", ".join((profile.source, launch, *self._other_execution(execution))),
             floor=None if self._file else _floor(ops, profile),
         )
+
+    def _other_execution(self, execution: Execution) -> list[str]:
+        """Say of a calibration that it was made otherwise."""
+        other = self.calibration.other_than(execution) if self.calibration else []
+        return [f"calibrated with {' and '.join(other)}: its band does not hold"] if other else []
+
+    @cached_property
+    def calibration(self) -> Calibration | None:
+        """The file's content; None without one.
+
+        Raises:
+            ProfileError: the file cannot be used.
+        """
+        return read_profile(self._file) if self._file is not None else None
 
     @cached_property
     def profile(self) -> Profile:
@@ -85,10 +107,9 @@ class LatencyModel:
             ProfileError: the file cannot be used, or is that of another device.
         """
         here = self._fingerprint(self._device())
-        if self._file is not None:
-            calibration = read_profile(self._file)
-            require_same_device(str(self._file), calibration.device, here)
-            return calibration.profile
+        if self.calibration is not None:
+            require_same_device(str(self._file), self.calibration.device, here)
+            return self.calibration.profile
         if not self._device().startswith("cuda"):
             msg = f"no datasheet says how fast {here.name} is: calibrate it (dsocr calibrate --device cpu -o FILE), and"
             raise NotSupportedError(f"{msg} give --dsocr-profile FILE")
@@ -96,7 +117,7 @@ class LatencyModel:
 
         try:
             known = None if self._devices is None else load_devices(self._devices)
-            return profile_of(find_device(here.name, known), self._peak_flops_per_s)
+            return profile_of(find_device(here.name, known), self._peak_flops_per_s or _peak_of_environment())
         except DeviceError as error:
             msg = f"{error}; add it to a file of your own and give --dsocr-devices FILE, or calibrate it"
             raise NotSupportedError(msg) from error
@@ -115,15 +136,33 @@ def require_same_device(source: str, calibrated: Any, here: Device) -> None:
         raise ProfileError(msg)
 
 
+def _peak_of_environment() -> float | None:
+    """Read the dense peak as training codes name it.
+
+    Raises:
+        OptionError: it is no number above 0.
+    """
+    given = os.environ.get("MFU_PEAK_TFLOPS", "")
+    if not given:
+        return None
+    try:
+        peak = float(given)
+    except ValueError:
+        peak = 0.0
+    if not 0 < peak < sys.float_info.max / 1e12:
+        raise OptionError(f"MFU_PEAK_TFLOPS: got {given!r}, allowed is a number above 0, in 1e12 FLOP/s")
+    return peak * 1e12
+
+
 def _first_touch(layer: Any, case: Case, execution: Execution, profile: Profile) -> float:
     """Tell what it takes longer that inputs come from memory, which kernels in a model find in the cache."""
     if not hasattr(layer, "boundary"):
         return 0.0
     machine = profile.machine
     inputs = int(layer.boundary(**case.sizes, execution=execution).inputs)
-    if inputs > machine.cache_bytes:
-        return 0.0
-    return inputs * (1 / machine.bandwidth_bytes_per_s - 1 / machine.cache_bandwidth_bytes_per_s)
+    in_cache = inputs / (1 + (inputs / machine.cache_bytes) ** 4) if machine.cache_bytes else 0.0
+    slower = 1 / machine.bandwidth_bytes_per_s - 1 / machine.cache_bandwidth_bytes_per_s
+    return in_cache * max(slower, 0.0)
 
 
 def _floor(ops: tuple[Op, ...], profile: Profile) -> float:

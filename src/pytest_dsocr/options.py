@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +52,7 @@ _HELP = {
     "json": ("FILE", "write all result rows there"),
     "profile": ("FILE", "predict times from this calibration of the device, made by: dsocr calibrate"),
     "devices": ("FILE", "datasheets of devices of your own, to predict times from; without one, those that are known"),
-    "peak-tflops": ("TFLOPS", "dense peak of the device in the run's dtype, in place of the datasheet's"),
+    "peak-tflops": ("TFLOPS", "dense 16-bit peak of a card that is not calibrated, in place of its datasheet's"),
     "repeats": ("N", "how often a time is measured from the start, in one run; default: 3"),
     "cache": ("CACHE", _CACHE_HELP),
     "launch": ("LAUNCH", _LAUNCH_HELP),
@@ -178,12 +177,12 @@ def _timing(config: pytest.Config) -> LatencySettings:
 
 
 def _peak(config: pytest.Config) -> float | None:
-    """Read the dense peak: the option, the ini key, or what training codes call it in the environment."""
-    given = _text(config, "peak-tflops", os.environ.get("MFU_PEAK_TFLOPS", ""))
+    """Read the dense peak."""
+    given = _text(config, "peak-tflops", "")
     if not given:
         return None
     if not re.fullmatch(r"\d{1,9}(\.\d+)?", given, re.ASCII) or not float(given):
-        _refuse("peak-tflops", given, ("numbers above 0, in 1e12 FLOP/s; also as MFU_PEAK_TFLOPS",))
+        _refuse("peak-tflops", given, ("numbers above 0, in 1e12 FLOP/s",))
     return float(given) * 1e12
 
 

@@ -101,6 +101,7 @@ class Run:
             profile=asked.profile,
             devices=asked.devices,
             peak_flops_per_s=asked.peak_flops_per_s,
+            cold=asked.timing.cache == "cold",
         )
 
     def predict_latency(self, layer: Any, case: Case, execution: Execution) -> Prediction:
@@ -136,8 +137,10 @@ class Run:
             from dsocr_cost.device import load_devices
 
             load_devices(asked.devices)
-        if asked.profile and self.device != "meta":
-            _ = self.latency_model.profile
+        if asked.profile:
+            _ = self.latency_model.calibration
+            if self.device != "meta":
+                _ = self.latency_model.profile
         if asked.json and not self.on_worker:
             check_writable(asked.json)
 

@@ -98,8 +98,9 @@ def _torch_is_warm():
 
 
 @pytest.fixture
-def project(pytester, _torch_is_warm):
-    """An empty project, run in this process or in one of its own."""
+def project(pytester, _torch_is_warm, monkeypatch):
+    """An empty project, run in this process or in one of its own, which is no worker of xdist though this one be."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # by it pytest-benchmark knows one
     return Project(pytester)
 
 

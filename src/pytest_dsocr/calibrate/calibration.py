@@ -111,7 +111,7 @@ def _machine(device: str, stopwatch: Stopwatch) -> tuple[Machine, Ramp]:
         except DeviceError:
             return measure_machine(name, device, cache, stopwatch)
         climbed = ramp(device, cache, stopwatch)
-        return machine_of(card, max(climbed.bytes_per_s)), climbed
+        return machine_of(card, max(*climbed.bytes_per_s, card.bandwidth_bytes_per_s or 0.0)), climbed
     return measure_machine(name, device, cache, stopwatch)
 
 

@@ -28,6 +28,7 @@ __all__ = ["host", "models", "sites", "spread"]
 _SMALL_S = 0.5e-3  # runs in which the host's share can be told from the kernels'
 _TILED = {"gemm", "grouped_gemm", "convolution"}
 _FEWEST_KERNELS = 5  # of fewer, what the module itself takes is not shared out
+_FEW_RUNS, _FEW_RUNS_ERROR = 3, 0.5
 _HOST_BOUND = 1.5
 _SHARE = 0.9
 
@@ -82,6 +83,7 @@ def host(runs: Iterable[TimedRun], *, overlaps: bool) -> Host:
             shares.append((elapsed - kernels) / len(run.kernels))
     dispatch = max(statistics.median(shares), 0.0) if shares else 0.0
     error = max(abs(one - dispatch) for one in shares) / dispatch if dispatch else 1.0
+    error = max(error, _FEW_RUNS_ERROR) if len(shares) < _FEW_RUNS else error
     return Host(dispatch, 0.0, overlaps=overlaps, error=error)
 
 

@@ -128,15 +128,7 @@ def _calibration(path: Path) -> Calibration:
 
 def _warn_of_another_execution(path: Path, calibration: Calibration, execution: Execution) -> None:
     """Say on stderr that kernels of another sort were timed than those that are predicted."""
-    timed = calibration.measured.get("execution")
-    if not isinstance(timed, dict):
-        return
-    other = [
-        f"{name} {timed[name]}"
-        for name in ("dtype", "attention")
-        if timed.get(name, getattr(execution, name)) != getattr(execution, name)
-    ]
-    if other:
+    if other := calibration.other_than(execution):
         msg = f"{path} was calibrated with {' and '.join(other)}: its band does not hold for what is asked"
         click.echo(f"warning: {msg}", err=True)
 
