@@ -97,7 +97,7 @@ def test_the_failure_is_what_a_forgotten_term_prints(pytester):
 def test_the_table_is_what_the_layer_tests_print(tmp_path):
     (shown,) = (block for block in blocks("") if "comparisons that pass" in block)
     rows = tmp_path / "rows.json"
-    command = [sys.executable, "-m", "pytest", "tests/layers", "-q", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "tests/layers", "-q", "-m", "not latency", "-p", "no:cacheprovider"]
     subprocess.run([*command, "--dsocr-json", str(rows)], cwd=ROOT, check=True, capture_output=True)
     results = Results.from_json(rows.read_text(encoding="utf-8"))
     printed = {line.text for line in summary_lines(results, LABELS, FAMILIES, width=80)}
