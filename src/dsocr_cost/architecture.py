@@ -43,6 +43,7 @@ class Architecture:
     fitted_on: str
     other_cards_error: float
     farther: tuple[tuple[int, int], ...]
+    farther_names: tuple[str, ...]
     farther_error: float
     cache_bytes_per_s_per_sm: float
     gemm: TiledGemm
@@ -135,7 +136,7 @@ def architecture_of(device: Device) -> Architecture:
         fitting = [one for one in known if device.compute_capability in (*one.compute_capabilities, *one.farther)]
         what = f"compute capability {'.'.join(map(str, device.compute_capability))}"
     else:
-        fitting = [one for one in known if device.architecture in one.names]
+        fitting = [one for one in known if device.architecture in (*one.names, *one.farther_names)]
         what = f"architecture {device.architecture!r}"
     if len(fitting) == 1:
         return fitting[0]
@@ -179,6 +180,7 @@ def _architecture(table: Mapping[str, Any], unsure: Mapping[str, float]) -> Arch
         fitted_on=table["fitted_on"],
         other_cards_error=table["other_cards_error"],
         farther=_capabilities(table.get("farther", ())),
+        farther_names=tuple(table.get("farther_names", ())),
         farther_error=table.get("farther_error", 0.0),
         cache_bytes_per_s_per_sm=table["cache_bytes_per_s_per_sm"],
         gemm=TiledGemm(**table["gemm"]),

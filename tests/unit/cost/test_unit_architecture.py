@@ -7,7 +7,7 @@ import pytest
 
 from dsocr_cost import MODES, DeepseekOCRConfig, Execution, Grid, Workload
 from dsocr_cost.architecture import architecture_of, known_architectures, profile_of
-from dsocr_cost.device import find_device, known_devices
+from dsocr_cost.device import find_device, known_devices, load_devices
 from dsocr_cost.efficiency import CLASSES
 from dsocr_cost.errors import DeviceError
 from dsocr_cost.kernels import linear
@@ -150,3 +150,12 @@ def test_a_name_of_two_architectures_needs_a_capability():
         "device B200: architecture 'Blackwell' is one of Blackwell B200 [[10, 0], [10, 3]], "
         "Blackwell GB20x [[12, 0], [12, 1]]: give its compute_capability too"
     )
+
+
+def test_ampere_alone_does_not_say_which_chip_it_is(tmp_path):
+    """GA100 has a table, GA102 a neighbour's: by its name alone a card could be either."""
+    file = tmp_path / "cards.toml"
+    file.write_text('[[device]]\nname = "Bench"\narchitecture = "Ampere"\n', encoding="utf-8")
+    card = find_device("Bench", load_devices(file))
+    with pytest.raises(DeviceError, match=r"'Ampere' is one of Blackwell GB20x .*, Ampere GA100 .*compute_capability"):
+        architecture_of(card)
