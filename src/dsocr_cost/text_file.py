@@ -17,32 +17,32 @@ MOST_BYTES = 2**20
 """Bytes that are read of a file; one written by hand has thousands."""
 
 
-def read_text_file(path: str | os.PathLike[str], error: type[DsocrError]) -> str:
+def read_text_file(path: str | os.PathLike[str], error: type[DsocrError], *, most_bytes: int = MOST_BYTES) -> str:
     """Read a file in UTF-8, with a byte order mark or without, as one of ours.
 
     A pipe or a device is not opened: it may wait for ever, or have no end.
 
     Raises:
-        DsocrError: of the kind ``error``: the file cannot be read, is no regular one, is larger than ``MOST_BYTES``, or
+        DsocrError: of the kind ``error``: the file cannot be read, is no regular one, is larger than ``most_bytes``, or
             is no UTF-8. The message starts with the path.
     """
     shown = str(path) if str(path).isprintable() else repr(str(path))
     try:
         mode = Path(path).stat().st_mode
-        content = _start(path) if stat.S_ISREG(mode) else b""
+        content = _start(path, most_bytes) if stat.S_ISREG(mode) else b""
     except (OSError, ValueError) as failure:  # a ValueError: a path that no file can have
         reason = failure.strerror if isinstance(failure, OSError) else None
         raise error(f"{shown}: cannot be read: {reason or failure}") from failure
     if not stat.S_ISREG(mode):
         raise error(f"{shown}: is {'a folder' if stat.S_ISDIR(mode) else 'no regular file'}, allowed is a text file")
-    if len(content) > MOST_BYTES:
-        raise error(f"{shown}: is too large: allowed are at most {MOST_BYTES:,} bytes")
+    if len(content) > most_bytes:
+        raise error(f"{shown}: is too large: allowed are at most {most_bytes:,} bytes")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as failure:
         raise error(f"{shown}: is no UTF-8: {failure}") from failure
 
 
-def _start(path: str | os.PathLike[str]) -> bytes:
+def _start(path: str | os.PathLike[str], most_bytes: int) -> bytes:
     with Path(path).open("rb") as file:
-        return file.read(MOST_BYTES + 1)
+        return file.read(most_bytes + 1)

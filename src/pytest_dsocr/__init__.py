@@ -6,7 +6,8 @@ from .errors import MeasurementError, NotSupportedError, OptionError, ResultsErr
 from .measure.measurement import Call, Measurement, Measurer, Subject
 from .metrics import METRICS, Metric, Prediction
 from .reference.reference import Reference
-from .results import Device, NotRun, Results, Row
+from .results import Results
+from .row import Device, NotRun, Row
 
 __all__ = [
     "METRICS",

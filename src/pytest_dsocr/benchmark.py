@@ -12,7 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .results import Row
+    from .row import Row
 
 __all__ = ["VirtualClock", "tell_benchmark"]
 

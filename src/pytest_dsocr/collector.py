@@ -6,7 +6,8 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from .results import NotRun, Results, Row
+from .results import Results
+from .row import NotRun, Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -95,7 +96,11 @@ class Collector:
         order = dict.fromkeys([*self._expected, *self._rows])
         rows = tuple(row for test in order for row in self._rows.get(test, ()))
         not_run = tuple(one for test in order for one in self._not_run_of(test, stopped))
-        return Results(rows, not_run, environment)
+        return Results(rows, not_run, (environment,))
+
+    def lost(self, results: Results) -> set[str]:
+        """Name the tests of what did not run that were not skipped: they failed, died or were never reached."""
+        return {one.test for one in results.not_run} - self._skipped
 
     def _not_run_of(self, test: str, stopped: str) -> Iterable[NotRun]:
         """List what a test itself could not measure; else the test, if it brought no rows or was skipped after some."""

@@ -1,16 +1,12 @@
-"""Prediction against measurement: the verdict, and where the two part ways."""
+"""Prediction against measurement: the verdict."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-__all__ = ["Judgement", "Pair", "Verdict", "align", "judge"]
+__all__ = ["Judgement", "Verdict", "judge"]
 
 
 class Verdict(StrEnum):
@@ -77,43 +73,3 @@ def judge(
 
 def _is_figure(figure: object) -> bool:
     return isinstance(figure, int | float) and not isinstance(figure, bool) and math.isfinite(figure) and not figure < 0
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Predicted and counted terms that stand for each other, as index ranges into both sequences."""
-
-    predicted: range
-    counted: range
-    agrees: bool
-
-
-def align(predicted: Sequence[float], counted: Sequence[float]) -> list[Pair]:
-    """Match two sequences of terms in their order, with as few disagreements as can be.
-
-    One term may stand for two or three of the other side with the same sum, as a fused attention does for its two
-    matmuls. A term that nothing stands for is paired with an empty range.
-    """
-    steps = [(1, 1), (1, 2), (2, 1), (1, 3), (3, 1), (1, 0), (0, 1)]
-    rows, columns = len(predicted), len(counted)
-    best: dict[tuple[int, int], tuple[int, tuple[int, int], bool]] = {(0, 0): (0, (0, 0), True)}
-    for row in range(rows + 1):
-        for column in range(columns + 1):
-            options = []
-            for up, left in steps:
-                before = (row - up, column - left)
-                if before not in best:
-                    continue
-                agrees = 0 not in (up, left) and sum(predicted[before[0] : row]) == sum(counted[before[1] : column])
-                if not agrees and up + left > 2:
-                    continue
-                options.append((best[before][0] + (not agrees), (up, left), agrees))
-            if options:
-                best[row, column] = min(options, key=lambda option: option[0])
-    pairs = []
-    row, column = rows, columns
-    while (row, column) != (0, 0):
-        _, (up, left), agrees = best[row, column]
-        pairs.append(Pair(range(row - up, row), range(column - left, column), agrees))
-        row, column = row - up, column - left
-    return pairs[::-1]

@@ -2,82 +2,39 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
-from dsocr_cost import DTYPES, IMPLEMENTATIONS, DeepseekOCRConfig, Execution, SizeError
+from dsocr_cost import DTYPES, IMPLEMENTATIONS, Execution, SizeError
 from dsocr_cost.layers import layer_name
 
-from .compare import Judgement, Verdict, judge
+from .bench import Origin
+from .compare import Verdict
 from .errors import MeasurementError, NotSupportedError, OptionError
-from .figures import plain_band, plain_number
-from .measure.device import device_names, fingerprint, placement
+from .measure.device import placement
 from .measure.measurement import Subject, ToleranceAware
 from .report.failure import failure_text
-from .results import Row
+from .row import Row
 from .unmeasured import Unmeasured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
+    from dsocr_cost import DeepseekOCRConfig
+
+    from .bench import Bench
     from .case import Case
-    from .measure.measurement import Measurement, Measurer
+    from .measure.measurement import Measurer
     from .metrics import Prediction
-    from .options import Options
-    from .registry import Registry
-    from .results import NotRun
-    from .tolerances import Rule, Tolerances
+    from .row import NotRun
 
     Tell: TypeAlias = Callable[[Row, Sequence[float]], object]
 
-__all__ = ["Bench", "Comparer", "Origin"]
+__all__ = ["Comparer"]
 
 USER = "user"
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Whose module a row is about, and what it is made of: the part of the row's key that the layer does not know."""
-
-    model: str
-    implementation: str
-    attention: str
-    dtype: str
-    device: str
-
-
-class Bench:
-    """What all comparisons of a run share."""
-
-    def __init__(
-        self,
-        options: Options,
-        registry: Registry,
-        tolerances: Tolerances,
-        device: str,
-        width: int | None = None,
-    ) -> None:
-        self.options = options
-        self.registry = registry
-        self.tolerances = tolerances
-        self.device = device
-        self.width = width
-        self.fingerprint = functools.cache(fingerprint)
-
-    @cached_property
-    def config(self) -> DeepseekOCRConfig:
-        """The model's sizes: the published ones, or those of ``--dsocr-config``."""
-        return DeepseekOCRConfig.from_hf(self.options.config) if self.options.config else DeepseekOCRConfig()
-
-    def is_advice(self, row: Row) -> bool:
-        """Whether a row is an inconclusive time in a run where times make no test fail."""
-        family = self.registry.measurers[row.metric].metric.family
-        return row.verdict is Verdict.INCONCLUSIVE and bool(self.options.advisory) and family == "latency"
 
 
 class Comparer:
@@ -189,10 +146,12 @@ class Comparer:
         for place, measurer in enumerate(measurers):
             try:
                 prediction = self._predict(measurer, layer, case, subject.execution or self._execution(origin), name)
-                rule = self._rule(name, case, measurer, origin)
+                rule = self._bench.rule(name, case, measurer.metric, origin)
                 patient = measurer.within(rule.rtol) if isinstance(measurer, ToleranceAware) else measurer
                 measurement = patient.measure(subject, device=origin.device)
-                rows.append(self._judge(name, case, measurer, origin, prediction, measurement, rule))
+                rows.append(
+                    self._bench.judged(self._test, name, case, measurer.metric, origin, prediction, measurement, rule)
+                )
             except (MeasurementError, NotSupportedError) as error:
                 unmeasured.note([measurer.metric.name], error)
                 continue
@@ -254,63 +213,6 @@ class Comparer:
         except TypeError as error:
             msg = f"{name} cannot be priced at {case!r}: {error}"
             raise SizeError(msg) from error
-
-    def _rule(self, layer: str, case: Case, measurer: Measurer, origin: Origin) -> Rule:
-        devices = device_names(self._bench.fingerprint(origin.device))
-        metric = measurer.metric.name
-        return self._bench.tolerances.rule_for(layer=layer, case=case.name, devices=devices, metric=metric)
-
-    def _judge(
-        self,
-        layer: str,
-        case: Case,
-        measurer: Measurer,
-        origin: Origin,
-        prediction: Prediction,
-        measurement: Measurement,
-        rule: Rule,
-    ) -> Row:
-        metric, advisory = measurer.metric, self._bench.options.advisory
-        predicted = plain_number("predicted", prediction.value)
-        measured = plain_number("measured", measurement.value)
-        judgement = judge(
-            predicted,
-            measured,
-            rule.rtol,
-            spread=measurement.spread,
-            one_sided=metric.one_sided,
-            floor=prediction.floor,
-            doubt=measurement.doubt,
-        )
-        if advisory and metric.family == "latency" and judgement.verdict is Verdict.FAIL:
-            judgement = Judgement(Verdict.INCONCLUSIVE, f"{advisory}: {judgement.reason}")
-        problem = measurement.problem or ("a size is 0: nothing was measured" if 0 in case.sizes.values() else "")
-        return Row(
-            model=origin.model,
-            implementation=origin.implementation,
-            attention=origin.attention,
-            dtype=origin.dtype,
-            layer=layer,
-            case=case.name,
-            metric=metric.name,
-            device=self._bench.fingerprint(origin.device),
-            sizes=case.sizes,
-            predicted=predicted,
-            measured=measured,
-            difference=predicted - measured,
-            relative_difference=(predicted - measured) / measured if measured else None,
-            spread=measurement.spread,
-            rtol=rule.rtol,
-            rule=rule.origin,
-            because=rule.because,
-            verdict=Verdict.ERROR if problem else judgement.verdict,
-            reason=problem or judgement.reason,
-            test=self._test,
-            details={detail: plain_number(detail, value) for detail, value in measurement.details.items()},
-            band=plain_band(prediction.band),
-            source=prediction.source,
-            notes=measurement.notes,
-        )
 
 
 def _arguments(inputs: Any) -> tuple[Any, ...]:

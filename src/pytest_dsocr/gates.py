@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from .baseline_run import named
 from .compare import Verdict
 from .metrics import FAMILIES
+from .row import Change
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
-    from .results import Results, Row
+    from .results import Results
+    from .row import Row
     from .tolerances import Tolerances
 
 __all__ = ["repeated_keys", "unmet_requirements", "unused_rules"]
@@ -28,13 +31,23 @@ def unmet_requirements(results: Results, required: Collection[str], families: Ma
     for what in required:
         if not any(_speaks_of(row, what, families) for row in measured):
             complaints.append(f"--dsocr-require {what}: nothing was measured")
+        if what == "baseline":
+            complaints += _without_baseline(measured)
         if what == "all" and results.not_run:
             complaints.append(f"--dsocr-require all: {len(results.not_run)} comparisons did not run")
     return complaints
 
 
+def _without_baseline(rows: Iterable[Row]) -> list[str]:
+    """Say what no stored row was held against."""
+    bare = [row for row in rows if row.baseline is None or row.baseline.change is Change.NEW]
+    if not bare:
+        return []
+    return [f"--dsocr-require baseline: {len(bare)} rows have no stored row: {named([row.title for row in bare])}"]
+
+
 def _speaks_of(row: Row, what: str, families: Mapping[str, str]) -> bool:
-    if what == "all":
+    if what in ("all", "baseline"):
         return True
     if what == "gpu":
         return row.device.type == "cuda"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dsocr_cost.profile_json import Calibration
 
     from .case import Case
-    from .results import Device
+    from .row import Device
 
 __all__ = ["LatencyModel", "require_same_device"]
 

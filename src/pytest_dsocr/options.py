@@ -14,6 +14,7 @@ from .errors import OptionError
 from .grids import parse_grids
 from .measure.cache import CACHES
 from .measure.settings import LAUNCHES, LatencySettings
+from .report.written import ENDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from .measure.settings import LaunchName
 
 __all__ = ["Options", "add_options"]
+
 
 DTYPES = {"bfloat16": "bfloat16", "bf16": "bfloat16", "float16": "float16", "fp16": "float16"}
 DTYPES |= {"float32": "float32", "fp32": "float32"}
@@ -58,11 +60,23 @@ _HELP = {
     "launch": ("LAUNCH", _LAUNCH_HELP),
     "latency": ("MODE", _LATENCY_HELP),
     "lock-timeout": ("SECONDS", "how long a time waits until no other process measures on its device; default: 600"),
+    "baseline": (
+        "PATH",
+        "hold each row against the stored one of its key and device: a rows file, or a folder of them",
+    ),
     "grids": ("LIST", "what dsocr_grid runs over: published, model, or grids such as 2x3,15x26; default: published"),
 }
 _REQUIRE_HELP = (
-    "make the run red if WHAT did not run: all, gpu, a metric family (flops), a metric (tensor_flops) or a layer "
-    "(vision.Attention); several with commas, or given more than once"
+    "make the run red if WHAT did not run: all, gpu, baseline, a metric family (flops), a metric (tensor_flops) or a "
+    "layer (vision.Attention); several with commas, or given more than once"
+)
+_REPORT_HELP = (
+    "write a report there, by its ending: .md, .html, .csv, .xml (JUnit) or .json (the rows); "
+    "several if given more than once"
+)
+_UPDATE_HELP = (
+    "store in the baseline what passed and is new or has moved by more than a third of its tolerance, and keep all "
+    "other rows byte for byte"
 )
 
 
@@ -77,6 +91,13 @@ def add_options(parser: pytest.Parser) -> None:
         "--dsocr-require", dest="dsocr_require", metavar="WHAT", action="append", default=None, help=_REQUIRE_HELP
     )
     parser.addini("dsocr_require", _REQUIRE_HELP, type="args", default=[])
+    group.addoption(
+        "--dsocr-report", dest="dsocr_report", metavar="FILE", action="append", default=None, help=_REPORT_HELP
+    )
+    parser.addini("dsocr_report", _REPORT_HELP, type="args", default=[])
+    group.addoption(
+        "--dsocr-update-baseline", dest="dsocr_update_baseline", action="store_true", default=False, help=_UPDATE_HELP
+    )
     parser.addini(
         "dsocr_flop_formulas",
         "FLOP formulas for ops that torch has none for, a line each: 'namespace::op = package.module:function', "
@@ -93,6 +114,8 @@ class Options:
     ``tolerances`` is None where no file was named and the rootdir has none. ``grids`` are what ``dsocr_grid`` runs
     over, ``timing`` is how times are measured; ``profile``, ``devices`` and ``peak_flops_per_s`` are what they are
     predicted from. ``advisory`` says why times make no test fail; empty where they do.
+    ``baseline`` is what rows are held against, ``update_baseline`` whether it takes over what has moved, ``reports``
+    are files that are written, each by its ending.
     Paths on the command line start from the folder that pytest was started in, those of an ini file from that file's
     folder.
     """
@@ -112,6 +135,9 @@ class Options:
     devices: Path | None = None
     peak_flops_per_s: float | None = None
     advisory: str = ""
+    baseline: Path | None = None
+    update_baseline: bool = False
+    reports: tuple[Path, ...] = ()
 
     @classmethod
     def from_pytest_config(cls, config: pytest.Config) -> Options:
@@ -145,6 +171,9 @@ class Options:
             devices=_path(config, "devices"),
             peak_flops_per_s=_peak(config),
             advisory=_advisory(config),
+            baseline=_path(config, "baseline"),
+            update_baseline=_update_baseline(config),
+            reports=_reports(config),
         )
 
 
@@ -186,6 +215,25 @@ def _peak(config: pytest.Config) -> float | None:
     return float(given) * 1e12
 
 
+def _update_baseline(config: pytest.Config) -> bool:
+    asked = bool(config.getoption("dsocr_update_baseline"))
+    if asked and _path(config, "baseline") is None:
+        msg = "--dsocr-update-baseline: there is no baseline to update; name it with --dsocr-baseline PATH"
+        raise OptionError(msg)
+    return asked
+
+
+def _reports(config: pytest.Config) -> tuple[Path, ...]:
+    """Read the reports, of which each has an ending that is known."""
+    given = config.getoption("dsocr_report")
+    folder = config.invocation_params.dir if given else _ini_folder(config)
+    paths = tuple(folder / Path(one).expanduser() for one in given or config.getini("dsocr_report"))
+    for path in paths:
+        if path.suffix.lower() not in ENDINGS:
+            _refuse("report", str(path), [f"files that end in {ending}" for ending in ENDINGS])
+    return paths
+
+
 def _advisory(config: pytest.Config) -> str:
     on_worker = hasattr(config, "workerinput")
     if _one_of(config, "latency", ("gate", "advisory"), "advisory" if on_worker else "gate") == "gate":
@@ -210,8 +258,11 @@ def _path(config: pytest.Config, name: str) -> Path | None:
     if given is not None:
         return config.invocation_params.dir / Path(given).expanduser()
     written = config.getini(f"dsocr_{name}")
-    folder = config.inipath.parent if config.inipath else config.rootpath
-    return folder / Path(written).expanduser() if written else None
+    return _ini_folder(config) / Path(written).expanduser() if written else None
+
+
+def _ini_folder(config: pytest.Config) -> Path:
+    return config.inipath.parent if config.inipath else config.rootpath
 
 
 def _refuse(name: str, got: str, allowed: Collection[str]) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from .measure.measurement import Measurer
     from .reference.reference import Reference
-    from .results import Row
+    from .row import Row
 
 __all__ = ["dsocr"]
 
@@ -51,12 +51,14 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from error
 
 
-def pytest_report_header(config: pytest.Config) -> str:
+def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say what is held against what."""
-    options = run_of(config).options
+    run = run_of(config)
+    options = run.options
     file = options.tolerances
     rules = file.name if file and file.parent == config.rootpath else file or "built-in tolerances"
-    return f"dsocr: {options.reference} on {options.device}, {options.dtype}, {options.attention} attention; {rules}"
+    execution = f"{options.reference} on {options.device}, {options.dtype}, {options.attention} attention"
+    return [f"dsocr: {line}" for line in (f"{execution}; {rules}", run.baseline_header()) if line]
 
 
 def pytest_dsocr_layers() -> Iterable[type]:
@@ -188,6 +190,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
     """Print the table."""
+    from .report.against import baseline_lines
     from .report.terminal import summary_lines
 
     run = run_of(config)
@@ -198,6 +201,9 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
     for line in summary_lines(run.results, run.labels, run.families, width=width, verbosity=terminalreporter.verbosity):
         markup = {name: True for name in (line.colour, "bold" if line.bold else "") if name}
         terminalreporter.write_line(line.text, **markup)
+    lines = baseline_lines(run.results.rows, run.missing, run.update_command, width=width)
+    for text in (*lines, *(f"dsocr: {notice}" for notice in run.notices)):
+        terminalreporter.write_line(text, yellow=True)
     for complaint in run.complaints:
         terminalreporter.write_line(f"dsocr: {complaint}", red=True, bold=True)
 

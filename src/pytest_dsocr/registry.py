@@ -100,11 +100,14 @@ class Registry:
         if options.reference not in self.references:
             msg = f"--dsocr-reference: got {options.reference!r}, allowed are {', '.join(self.references)}"
             raise OptionError(msg)
-        allowed = dict.fromkeys(("all", "gpu", *FAMILIES, *self.measurers, *self.layers))
+        allowed = dict.fromkeys(("all", "gpu", "baseline", *FAMILIES, *self.measurers, *self.layers))
         for what in options.require:
             if what not in allowed:
                 msg = f"--dsocr-require: got {what!r}, allowed are {', '.join(allowed)}"
                 raise OptionError(msg)
+        if "baseline" in options.require and options.baseline is None:
+            msg = "--dsocr-require baseline: there is none to hold rows against; name it with --dsocr-baseline PATH"
+            raise OptionError(msg)
 
 
 def _answers(hook: str, answers: Iterable[Any], is_one: Callable[[Any], bool], allowed: str) -> Iterator[Any]:

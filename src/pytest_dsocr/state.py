@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import platform
+import shlex
 import shutil
+from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -14,13 +16,14 @@ from dsocr_cost import DsocrError
 
 from .collector import Collector
 from .markers import is_for_another_device
-from .results import NotRun, Row
+from .row import NotRun, Row
 
 if TYPE_CHECKING:
     from dsocr_cost import Execution
 
+    from .baseline_file import Baseline
+    from .bench import Bench
     from .case import Case
-    from .comparer import Bench
     from .latency_model import LatencyModel
     from .metrics import Prediction
     from .options import Options
@@ -44,6 +47,8 @@ class Run:
         self.collector = Collector()
         self.results: Results | None = None
         self.complaints: list[str] = []
+        self.notices: list[str] = []
+        self.missing: list[Row] = []
         self.deselected = False
         self.announced = False
         self.width = shutil.get_terminal_size().columns  # here: a test's own output is captured
@@ -83,9 +88,29 @@ class Run:
     @cached_property
     def bench(self) -> Bench:
         """What all comparisons share."""
-        from .comparer import Bench
+        from .bench import Bench
 
-        return Bench(self.options, self.registry, self.tolerances, self.device, self.width)
+        return Bench(self.options, self.registry, self.tolerances, self.device, self.width, self.baseline)
+
+    @cached_property
+    def baseline(self) -> Baseline | None:
+        """The stored rows that this run is held against."""
+        from .baseline_file import Baseline
+
+        return Baseline(self.options.baseline) if self.options.baseline else None
+
+    def baseline_header(self) -> str:
+        """Say what this device's rows are held against; empty for nothing.
+
+        Raises:
+            DsocrError: the baseline cannot be read.
+        """
+        if self.baseline is None:
+            return ""
+        from .baseline_run import header
+        from .measure.device import fingerprint
+
+        return header(self.baseline, fingerprint(self.device), updating=self.options.update_baseline)
 
     @cached_property
     def latency_model(self) -> LatencyModel:
@@ -114,7 +139,7 @@ class Run:
         Raises:
             DsocrError: an option, a tolerance file, a config.json or an output path that cannot be used.
         """
-        from .results import check_writable
+        from .files import check_writable
 
         asked = self.options
         if (
@@ -141,8 +166,12 @@ class Run:
             _ = self.latency_model.calibration
             if self.device != "meta":
                 _ = self.latency_model.profile
-        if asked.json and not self.on_worker:
-            check_writable(asked.json)
+        self.baseline_header()  # reads it
+        if not self.on_worker:
+            for path in filter(None, (asked.json, *asked.reports)):
+                check_writable(path)
+            if asked.update_baseline and self.baseline:
+                self.baseline.check_writable()
 
     @property
     def full(self) -> bool:
@@ -154,6 +183,14 @@ class Run:
         not_run = self.results.not_run if self.results else ()
         missing = any(not is_for_another_device(one.reason) for one in not_run) or self.results is None
         return by_default and not narrowed and not deselected and not missing
+
+    @property
+    def update_command(self) -> str:
+        """The command that does this run again and takes over what has moved."""
+        asked = self._config.invocation_params.args
+        return shlex.join(
+            ["pytest", *asked, *(["--dsocr-update-baseline"] if not self.options.update_baseline else [])]
+        )
 
     @property
     def labels(self) -> dict[str, str]:
@@ -169,7 +206,6 @@ class Run:
         """Close the books, write the rows, and note what makes the run red although no test failed."""
         from .gates import repeated_keys, unmet_requirements, unused_rules
         from .measure.device import device_names
-        from .results import write_text_atomically
 
         self.results = self.collector.results(self.environment(), stopped=STOPPED)
         self.complaints += repeated_keys(self.results)
@@ -178,9 +214,42 @@ class Run:
         if self.results.rows and self.full:
             device = self.results.rows[0].device
             self.complaints += unused_rules(self.results, self.tolerances, device_names(device))
-        if self.options.json and self.collector.heard:  # a run that ran no test has nothing to put over older rows
+        try:
+            self._settle_baseline(self.results)
+        except DsocrError as error:
+            self.complaints.append(str(error))
+        self.results = replace(self.results, complaints=tuple(self.complaints))
+        if self.collector.heard:  # a run that ran no test has nothing to put over older rows
+            self._write(self.results)
+
+    def _settle_baseline(self, results: Results) -> None:
+        """Note what of the baseline was not measured, and take over what has moved where that was asked for."""
+        if self.baseline is None or not results.rows:
+            return
+        from .baseline_run import foreign, missing_rows, refusals, told
+
+        devices = dict.fromkeys(row.device for row in results.rows)
+        stored = [row for device in devices for row in self.baseline.rows_of(device).values()]
+        missing = missing_rows(results, stored, full=self.full)
+        if not self.options.update_baseline:
+            self.missing = missing
+            self.complaints += foreign(results, stored)
+            return
+        refused = refusals(missing, self.collector.lost(results))
+        self.complaints += refused
+        if not refused:
+            self.notices += told(self.baseline.update(results))
+
+    def _write(self, results: Results) -> None:
+        """Write rows and reports; what cannot be written makes the run red, and leaves the old file as it was."""
+        from .files import write_text_atomically
+        from .report.written import report_text
+
+        files = {self.options.json: ".json"} if self.options.json else {}
+        files |= {path: path.suffix for path in self.options.reports}
+        for path, ending in files.items():
             try:
-                write_text_atomically(self.options.json, self.results.to_json())
+                write_text_atomically(path, report_text(results, ending, self.labels, self.families))
             except DsocrError as error:
                 self.complaints.append(str(error))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .errors import MeasurementError, NotSupportedError
-from .results import NotRun
+from .row import NotRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

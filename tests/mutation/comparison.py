@@ -13,7 +13,7 @@ from pytest_dsocr.compare import Verdict
 from pytest_dsocr.measure.measurement import Call
 from pytest_dsocr.metrics import METRICS, Prediction
 from pytest_dsocr.report.failure import failure_text
-from pytest_dsocr.results import Row
+from pytest_dsocr.row import Row
 
 WIDTH = 240  # columns of a failure: each term as predicted beside that as counted
 TERMS = {"tensor_flops", "cuda_flops", "io_bytes", "launches", "params"}

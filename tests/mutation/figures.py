@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dsocr_cost import Execution
     from pytest_dsocr import Case
     from pytest_dsocr.measure.measurement import Call
-    from pytest_dsocr.results import Row
+    from pytest_dsocr.row import Row
 
 TESTS = Path(__file__).parent.parent
 ODD = f"--dsocr-config={TESTS / 'data' / 'odd_config.json'}"  # hardly two of its sizes are the same

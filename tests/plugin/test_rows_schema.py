@@ -10,7 +10,7 @@ import pytest
 
 from pytest_dsocr import Results
 from pytest_dsocr.compare import Verdict
-from pytest_dsocr.results import SCHEMA
+from pytest_dsocr.rows_document import SCHEMA
 
 DOCUMENT = json.loads(files("pytest_dsocr").joinpath("rows.schema.json").read_text(encoding="utf-8"))
 TESTS = """

@@ -10,7 +10,7 @@ import click
 
 from dsocr_cost.execution import ATTENTIONS, DTYPES, Execution
 
-from ..results import write_text_atomically
+from ..files import write_text_atomically
 from .calibration_text import calibration_text, doubts
 from .options import config_of
 from .outputs import check_file

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import OptionError, ResultsError
-from ..results import check_writable
+from ..files import check_writable
 
 if TYPE_CHECKING:
     from pathlib import Path

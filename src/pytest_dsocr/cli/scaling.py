@@ -13,10 +13,10 @@ import click
 from dsocr_cost.execution import ATTENTIONS, DTYPES, IMPLEMENTATIONS
 from dsocr_cost.sweep import evaluate
 
+from ..files import write_text_atomically
 from ..measure.scaling import measure_runs
 from ..reference.transformers import TransformersReference
 from ..report.scaling import compare_documents, scaling_markdown
-from ..results import write_text_atomically
 from ..scaling import Plan, analytic_document, as_run, flops_by_stage, measured_document
 from ..sweep_points import COUNTS, STAGES
 from .many import many_values

@@ -11,7 +11,7 @@ import click
 
 from dsocr_cost.workload import MODES
 
-from ..results import write_text_atomically
+from ..files import write_text_atomically
 from .many import many_values
 from .options import (
     config_of,

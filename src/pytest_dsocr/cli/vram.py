@@ -11,7 +11,7 @@ import click
 
 from dsocr_cost.workload import MODEL_GRIDS, MODES, Workload
 
-from ..results import write_text_atomically
+from ..files import write_text_atomically
 from .card import card_of, card_options
 from .many import many_values
 from .options import config_of, execution_of, workload_options_without

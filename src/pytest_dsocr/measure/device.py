@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import OptionError
-from ..results import Device
+from ..row import Device
 from ..tolerances import short_device_name
 
 __all__ = ["card_of", "cpu_name", "device_names", "fingerprint", "free_card", "placement", "resolve_device"]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dsocr_cost import DsocrError
 
-from ..results import check_writable, write_text_atomically
+from ..files import check_writable, write_text_atomically
 from .measured import measure_grids, to_csv
 from .page import published_page
 

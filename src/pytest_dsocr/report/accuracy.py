@@ -11,7 +11,7 @@ from .text import is_time
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..results import Row
+    from ..row import Row
 
 __all__ = ["Accuracy", "accuracy_of", "accuracy_text"]
 

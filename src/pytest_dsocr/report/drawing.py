@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from dsocr_cost import DsocrError
 
 from ..errors import ResultsError
-from ..results import check_writable
+from ..files import check_writable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import shutil
-from itertools import groupby, takewhile
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tabulate import tabulate
 
-from ..compare import Pair, align
+from ..alignment import Pair, aligned
+from ..baseline import change_text
+from ..row import Change
+from ..terms import TERMS, shares_of
 from .text import figure, figure_of, is_time, mean_and_deviation, printable, share, signed_of
 
 if TYPE_CHECKING:
@@ -18,20 +21,12 @@ if TYPE_CHECKING:
     from dsocr_cost import Op
 
     from ..measure.measurement import Call
-    from ..results import Row
+    from ..row import Row
 
 __all__ = ["failure_text"]
 
 MAX_TERMS = 24
-MAX_ALIGNED = 400  # of each side: the time to match terms grows with the square
 SHORTEST = 16  # columns that a name keeps where there is little room; before that, sizes go
-
-_TERMS = {
-    "tensor_flops": ("tensor_flops", "FLOPs"),
-    "cuda_flops": ("cuda_flops", "FLOPs"),
-    "io_bytes": ("io_bytes", "bytes"),
-    "launches": ("io_bytes", "bytes"),
-}
 
 
 class _Term(NamedTuple):
@@ -64,6 +59,7 @@ def failure_text(
         f"  predicted   {figure_of(row.metric, row.predicted)}{_band_and_source(row)}",
         f"  measured    {figure_of(row.metric, row.measured)}",
         *_time_lines(row),
+        *_baseline_lines(row),
         f"  difference  {signed_of(row.metric, row.difference)}{_percent(row)} of the measured"
         if row.measured
         else f"  difference  {signed_of(row.metric, row.difference)}",
@@ -106,12 +102,20 @@ def _time_lines(row: Row) -> list[str]:
     return [f"              {', '.join(filter(None, (mean, *counted)))}", *lines] if mean else lines
 
 
+def _baseline_lines(row: Row) -> list[str]:
+    """Say what was stored, where, and how far the measured is from it."""
+    stored = row.baseline
+    if stored is None or stored.measured is None:
+        return []
+    change = f", {stored.change}: {change_text(stored)}" if stored.change is not Change.SAME else ""
+    return [f"  stored      {figure_of(row.metric, stored.measured)}{change}, in {printable(stored.source)}"]
+
+
 def _terms(row: Row, ops: Sequence[Op], calls: Sequence[Call], width: int) -> list[str]:
     """Set the ops that the prediction is the sum of beside those that were seen; launches are told by their bytes."""
-    term, unit = _TERMS.get(row.metric, (row.metric, row.metric))
-    whole = row.predicted if len(ops) == 1 else 0  # of a metric that is no sum: its one op is what it is about
-    shares = [(op, share) for op in ops if (share := getattr(op, term, whole))]
-    pairs = _aligned([share for _, share in shares], [call.count for call in calls])
+    _, unit = TERMS.get(row.metric, (row.metric, row.metric))
+    shares = shares_of(row.metric, ops, row.predicted)
+    pairs = aligned([share for _, share in shares], [call.count for call in calls])
     terms: list[_Term] = []
     for agrees, run in groupby(pairs, key=lambda pair: pair.agrees):
         block = list(run)
@@ -124,34 +128,6 @@ def _terms(row: Row, ops: Sequence[Op], calls: Sequence[Call], width: int) -> li
     shown = terms[:MAX_TERMS]
     table = _side_by_side(shown, unit)
     return [heading, *(table if _fits(table, width) else _stacked(shown, unit, width)), *_more(terms)]
-
-
-def _aligned(predicted: Sequence[Any], counted: Sequence[Any]) -> list[Pair]:
-    """Match what stands between the first and the last disagreement; far too much of it, one by one."""
-    start = _common(predicted, counted)
-    end = _common(predicted[start:][::-1], counted[start:][::-1])
-    left, right = predicted[start : len(predicted) - end], counted[start : len(counted) - end]
-    between = align(left[:MAX_ALIGNED], right[:MAX_ALIGNED])
-    between += [_pair(index, index, left, right) for index in range(MAX_ALIGNED, max(len(left), len(right)))]
-    return [
-        *(Pair(range(at, at + 1), range(at, at + 1), agrees=True) for at in range(start)),
-        *(Pair(_moved(pair.predicted, start), _moved(pair.counted, start), pair.agrees) for pair in between),
-        *(_pair(len(predicted) - at, len(counted) - at, predicted, counted) for at in range(end, 0, -1)),
-    ]
-
-
-def _pair(left: int, right: int, predicted: Sequence[Any], counted: Sequence[Any]) -> Pair:
-    ranges = range(left, min(left + 1, len(predicted))), range(right, min(right + 1, len(counted)))
-    return Pair(*ranges, agrees=predicted[left : left + 1] == counted[right : right + 1])
-
-
-def _common(left: Sequence[Any], right: Sequence[Any]) -> int:
-    """Count the terms that both begin with."""
-    return sum(1 for _ in takewhile(lambda both: both[0] == both[1], zip(left, right, strict=False)))
-
-
-def _moved(indices: range, by: int) -> range:
-    return range(indices.start + by, indices.stop + by)
 
 
 def _pair_terms(pair: Pair, shares: Sequence[tuple[Op, Any]], calls: Sequence[Call]) -> list[_Term]:

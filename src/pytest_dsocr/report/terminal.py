@@ -17,7 +17,8 @@ from .text import figure_of, is_time, mean_and_deviation, printable, share, shor
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..results import Results, Row
+    from ..results import Results
+    from ..row import Row
 
 __all__ = ["Line", "summary_lines", "totals"]
 

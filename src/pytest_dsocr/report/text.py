@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dsocr_cost.report import seconds_text
 
 if TYPE_CHECKING:
-    from ..results import Row
+    from ..row import Row
 
 __all__ = [
     "figure",

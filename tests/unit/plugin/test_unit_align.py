@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pytest_dsocr.compare import Pair, align
+from pytest_dsocr.alignment import Pair, align
 
 TERMS = st.lists(st.integers(1, 10), max_size=8)
 DISTINCT = st.lists(st.integers(1, 1000), min_size=1, max_size=8, unique=True)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from pytest_dsocr import Device, NotRun, Results, ResultsError, Verdict
-from pytest_dsocr.results import SCHEMA, check_writable, write_text_atomically
+from pytest_dsocr.files import check_writable, write_text_atomically
+from pytest_dsocr.rows_document import SCHEMA
 
 H200 = Device("cuda", "NVIDIA H200", "9.0", "570.1", "2.13.0", "12.8")
 

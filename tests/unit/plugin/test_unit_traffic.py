@@ -8,8 +8,9 @@ import torch
 
 from dsocr_cost.kernels import Tensor, linear, pointwise
 from pytest_dsocr import Case, Metric, Prediction, Subject
+from pytest_dsocr.bench import Bench
 from pytest_dsocr.compare import Verdict
-from pytest_dsocr.comparer import Bench, Comparer
+from pytest_dsocr.comparer import Comparer
 from pytest_dsocr.errors import MeasurementError, NotSupportedError, OptionError
 from pytest_dsocr.measure.flops import FlopMeasurer
 from pytest_dsocr.measure.formulas import FORMULAS

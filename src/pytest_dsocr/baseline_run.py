@@ -1,0 +1,85 @@
+"""A run against its baseline: what it says before and after, what it did not measure, what it takes over."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from .row import Change
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from .baseline_file import Baseline, Update
+    from .results import Results
+    from .row import Device, Row
+
+__all__ = ["counted", "foreign", "header", "missing_rows", "named", "refusals", "told"]
+
+MOST_NAMED = 5
+
+
+def header(baseline: Baseline, device: Device, *, updating: bool) -> str:
+    """Say, before anything runs, what this device's rows are held against."""
+    count, file = len(baseline.rows_of(device)), baseline.file_of(device)
+    if count:
+        return f"baseline: {count} rows of this device in {file}{', to be updated' if updating else ''}"
+    others = baseline.others_in(device)
+    has = f"it has rows of {'; '.join(map(str, others[:MOST_NAMED]))}" if others else f"{file} is not there"
+    if updating:
+        return f"baseline: none yet for {device}, to be stored in {file}"
+    return f"baseline: not run: none for {device}: {has}; --dsocr-update-baseline stores one"
+
+
+def missing_rows(results: Results, stored: Iterable[Row], *, full: bool) -> list[Row]:
+    """List the stored rows that this run was to measure and did not.
+
+    In a full run those are all that it has no row of, else those of its tests that did not run.
+    """
+    there = {row.key for row in results.rows}
+    not_run = {one.test for one in results.not_run}
+    return [row for row in stored if row.key not in there and (full or row.test in not_run)]
+
+
+def foreign(results: Results, stored: Collection[Row]) -> list[str]:
+    """Say that a baseline is of something else, where none of its rows has the key of one of this run."""
+    if not results.rows or not stored or {row.key for row in results.rows} & {row.key for row in stored}:
+        return []
+    theirs, ours = (
+        ", ".join(sorted({f"{row.model} by {row.implementation}" for row in rows})) for rows in (stored, results.rows)
+    )
+    return [
+        f"baseline: none of its {len(stored)} rows of this device is of this run: they are of {theirs}, it of {ours}"
+    ]
+
+
+def refusals(missing: Collection[Row], lost: Collection[str]) -> list[str]:
+    """Say what keeps a run from updating the baseline."""
+    said = []
+    if lost:
+        said.append(f"{len(lost)} tests did not run to their end: {named(sorted(lost))}")
+    if missing:
+        said.append(f"{len(missing)} stored rows were not measured: {named([row.title for row in missing])}")
+    return [f"--dsocr-update-baseline: nothing was stored: {reason}" for reason in said]
+
+
+def counted(rows: Iterable[Row]) -> dict[Change, int]:
+    """Count rows by how they stand against the baseline, without those that have none."""
+    counts = Counter(row.baseline.change for row in rows if row.baseline)
+    return {change: counts[change] for change in Change if counts[change]}
+
+
+def told(updates: Iterable[Update]) -> list[str]:
+    """Say what an update did."""
+    return [
+        f"baseline: {len(update.stored)} rows stored in {update.path}, {update.kept} kept as they were"
+        if update.stored
+        else f"baseline: nothing has moved, {update.path} is as it was"
+        for update in updates
+    ]
+
+
+def named(names: Collection[str]) -> str:
+    """Name the first few."""
+    first = "; ".join(list(names)[:MOST_NAMED])
+    return f"{first} and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else first

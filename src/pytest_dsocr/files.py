@@ -1,0 +1,80 @@
+"""Writes files whole or not at all, and says beforehand what could not be written."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from .errors import ResultsError
+
+__all__ = ["check_writable", "write_text_atomically"]
+
+
+def check_writable(path: Path) -> None:
+    """Refuse, before anything runs, a path that could not be written after it.
+
+    Raises:
+        ResultsError: the folder is missing or read-only, or the path is a folder.
+    """
+    path = _target(path)
+    if path.exists() and not path.is_file():
+        msg = f"{path}: is {'a folder' if path.is_dir() else 'no regular file'}, allowed is a file"
+        raise ResultsError(msg)
+    if not path.parent.is_dir():
+        msg = f"{path}: cannot be written: {path.parent} is no folder"
+        raise ResultsError(msg)
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
+            pass
+        if path.exists():
+            with path.open("r+b"):
+                pass
+    except OSError as error:
+        msg = f"{path}: cannot be written: {error.strerror or error}"
+        raise ResultsError(msg) from error
+
+
+def write_text_atomically(path: Path, text: str) -> None:
+    """Write beside the file, then rename: whoever reads it sees the old file or the new one, never half of one.
+
+    Raises:
+        ResultsError: it could not be written; the old file is as it was.
+    """
+    path = _target(path)
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as file:
+            temporary = Path(file.name)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        msg = f"{path}: cannot be written: {error.strerror or error}"
+        raise ResultsError(msg) from error
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(FileNotFoundError):
+                temporary.unlink()
+
+
+def _target(path: Path) -> Path:
+    """Follow links, so that a link stays one; refuse names that no file can have."""
+    try:
+        target = path.resolve()
+        target.exists()
+    except (OSError, RuntimeError, ValueError) as error:
+        msg = f"{path}: cannot be written: {error}"
+        raise ResultsError(msg) from error
+    return target
+
+
+def _umask() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask

@@ -1,0 +1,50 @@
+"""How a run stands against its baseline, for the terminal: counts, improvements, and what was not measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..baseline import change_text
+from ..baseline_run import MOST_NAMED, counted, named
+from ..row import Change
+from .text import figure_of, printable, shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from ..row import Row
+
+__all__ = ["baseline_lines", "counts_text", "moved_text"]
+
+
+def counts_text(rows: Sequence[Row]) -> str:
+    """Count rows by how they moved: ``1,870 same, 2 regressions, 1 improvement``; empty where none has a standing."""
+    plural = {Change.REGRESSION: "regressions", Change.IMPROVEMENT: "improvements"}
+    return ", ".join(
+        f"{count:,} {plural.get(change, change) if count != 1 else change}" for change, count in counted(rows).items()
+    )
+
+
+def moved_text(row: Row) -> str:
+    """Say what moved, from what to what, and by how much."""
+    if row.baseline is None or row.baseline.measured is None:
+        return row.title
+    before, now = (figure_of(row.metric, figure) for figure in (row.baseline.measured, row.measured))
+    return printable(f"{row.title}: {before} to {now}, {change_text(row.baseline)}")
+
+
+def baseline_lines(rows: Sequence[Row], missing: Collection[Row], command: str, *, width: int) -> list[str]:
+    """Write the lines below the table; ``command`` is what takes improvements over. Empty without a baseline."""
+    counts = counts_text(rows)
+    lines = [f"dsocr: against the baseline: {counts}"] if counts else []
+    improved = [row for row in rows if row.baseline and row.baseline.change is Change.IMPROVEMENT]
+    lines += [shorten(f"  improvement: {moved_text(row)}", width) for row in improved[:MOST_NAMED]]
+    if len(improved) > MOST_NAMED:
+        lines.append(f"  and {len(improved) - MOST_NAMED} more improvements")
+    if improved:
+        lines.append(f"  take over: {command}")
+    if missing:
+        lines.append(
+            f"dsocr: {len(missing)} stored rows were not measured: {printable(named([row.title for row in missing]))}"
+        )
+    return lines
