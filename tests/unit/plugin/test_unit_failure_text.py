@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from dsocr_cost import Op
 from dsocr_cost.kernels import Tensor, bmm, copy, layer_norm, linear, pointwise
 from pytest_dsocr import Call, Verdict
-from pytest_dsocr.report.failure import MAX_ALIGNED, MAX_TERMS, failure_text
+from pytest_dsocr.alignment import MAX_ALIGNED
+from pytest_dsocr.report.failure import MAX_TERMS, failure_text
 
 REASON = "the difference is larger than the rule allows"
 
