@@ -112,7 +112,7 @@ def test_a_failed_comparison_did_run(make_row):
 
 
 def test_a_failure_of_a_test_that_compares_nothing_is_none_of_ours():
-    assert collected(report("other", outcome="failed", longrepr="E  boom")) == Results()
+    assert collected(report("other", outcome="failed", longrepr="E  boom")) == Results(environments=({},))
 
 
 def test_what_a_test_could_not_measure_is_listed_instead_of_the_test(make_row):
