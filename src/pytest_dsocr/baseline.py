@@ -12,10 +12,13 @@ from .row import AgainstBaseline, Change, Row
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["SIGNIFICANCE", "against", "gated", "has_moved", "rank_test"]
+__all__ = ["REGRESSION", "SIGNIFICANCE", "against", "change_text", "gated", "has_moved", "rank_test"]
 
 SIGNIFICANCE = 0.01
 """The p-value below which the rounds of two times differ by more than chance."""
+
+REGRESSION = "regression"
+"""What the reason of a row begins with that the baseline alone fails."""
 
 MOVED = 1 / 3
 """The part of its tolerance by which a figure may drift before an update stores it anew."""
@@ -55,7 +58,7 @@ def gated(row: Row, base: Row | None, source: str, *, advisory: str = "", updati
     row = replace(row, baseline=standing)
     if standing.change is not Change.REGRESSION or row.verdict is not Verdict.PASS or updating:
         return row
-    reason = f"regression: {change_text(standing)}"
+    reason = f"{REGRESSION}: {change_text(standing)}"
     if advisory and row.metric.endswith("_s"):
         return replace(row, verdict=Verdict.INCONCLUSIVE, reason=f"{advisory}: {reason}")
     return replace(row, verdict=Verdict.FAIL, reason=reason)

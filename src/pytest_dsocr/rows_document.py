@@ -63,7 +63,7 @@ def checked_document(text: str, source: str) -> dict[str, Any]:
     Raises:
         ResultsError: where in it, what it got, what is allowed.
     """
-    document = load_json(text, source)
+    document: Any = load_json(text, source)
     version = document.get("schema") if isinstance(document, dict) else None
     if version not in range(1, SCHEMA + 1) or isinstance(version, bool):
         got = f"schema {version!r}" if isinstance(document, dict) else type(document).__name__
@@ -81,7 +81,8 @@ def checked_document(text: str, source: str) -> dict[str, Any]:
         said = error.message if len(error.message) <= _LONGEST else f"{error.message[:_LONGEST]}…"
         msg = f"{source}: {where.removeprefix('.') or 'the document'}: {said}"
         raise ResultsError(msg) from error
-    return document
+    checked: dict[str, Any] = document
+    return checked
 
 
 @cache

@@ -226,7 +226,7 @@ class Run:
         """Note what of the baseline was not measured, and take over what has moved where that was asked for."""
         if self.baseline is None or not results.rows:
             return
-        from .baseline_run import foreign, missing_rows, refusals, told
+        from .baseline_run import foreign, missing_rows, not_measured, refusals, told
 
         devices = dict.fromkeys(row.device for row in results.rows)
         stored = [row for device in devices for row in self.baseline.rows_of(device).values()]
@@ -234,6 +234,8 @@ class Run:
         if not self.options.update_baseline:
             self.missing = missing
             self.complaints += foreign(results, stored)
+            if missing and "baseline" in self.options.require:
+                self.complaints.append(f"--dsocr-require baseline: {not_measured(missing)}")
             return
         refused = refusals(missing, self.collector.lost(results))
         self.complaints += refused

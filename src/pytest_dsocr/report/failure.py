@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tabulate import tabulate
 
 from ..alignment import Pair, aligned
-from ..baseline import change_text
+from ..baseline import REGRESSION, change_text
 from ..row import Change
 from ..terms import TERMS, shares_of
 from .text import figure, figure_of, is_time, mean_and_deviation, printable, share, signed_of
@@ -55,7 +55,7 @@ def failure_text(
     attention = f"{row.attention} attention" if row.attention else ""
     because = f" ({printable(row.because)})" if row.because else ""
     lines = [
-        f"{printable(row.layer)}, {printable(row.case)}, {metric_label}: {row.verdict}{_percent(row)}",
+        f"{printable(row.layer)}, {printable(row.case)}, {metric_label}: {row.verdict}{_headline(row)}",
         f"  predicted   {figure_of(row.metric, row.predicted)}{_band_and_source(row)}",
         f"  measured    {figure_of(row.metric, row.measured)}",
         *_time_lines(row),
@@ -77,6 +77,13 @@ def failure_text(
     elif calls:
         lines += ["", *_counted(calls, width)]
     return "\n".join(lines)
+
+
+def _headline(row: Row) -> str:
+    """Say how far off a row is: from what is stored, if that is why it fails."""
+    if row.baseline is not None and row.reason.startswith(REGRESSION):
+        return f", {change_text(row.baseline)}"
+    return _percent(row)
 
 
 def _percent(row: Row) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
+from ..baseline import REGRESSION, change_text
 from ..compare import Verdict
 from .accuracy import accuracy_of, accuracy_text
 from .text import figure_of, is_time, mean_and_deviation, printable, share, shorten, signed_of
@@ -210,6 +211,8 @@ def _not_run(results: Results, width: int) -> list[Line]:
 
 
 def _verdict_and_difference(row: Row) -> str:
+    if row.baseline is not None and row.reason.startswith(REGRESSION):
+        return f"{row.verdict}: {change_text(row.baseline)}"
     return f"{row.verdict} {_relative(row)}".rstrip() if row.relative_difference else str(row.verdict)
 
 
