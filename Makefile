@@ -47,6 +47,9 @@ pages: $(VENV)/.ready  ## Write docs/published.md and docs/layers.md anew
 	$(BIN)/python -m pytest_dsocr.published docs/published.md
 	$(BIN)/python docs/layers_page.py
 
+docs: $(VENV)/.ready  ## Build the documentation as a site, build/docs/index.html
+	$(BIN)/python -m sphinx -c docs -b html -W -n --keep-going -q . build/docs
+
 measured-pages: $(VENV)/.ready  ## Measure all 90 grids anew, then write docs/published.md
 	$(BIN)/python -m pytest_dsocr.published docs/published.md --measure-grids
 
@@ -74,4 +77,4 @@ blind-spot: $(VENV)/.ready  ## Show what torch's own counter does not see of a p
 clean:  ## Remove the environment and all caches
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks
 
-.PHONY: help environment validate test check fmt pages blind-spot benchmark measured-pages gpu-memory latency gpu-latency oracle clean
+.PHONY: help environment validate test check fmt pages docs blind-spot benchmark measured-pages gpu-memory latency gpu-latency oracle clean

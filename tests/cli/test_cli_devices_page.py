@@ -54,7 +54,8 @@ def test_the_page_says_what_becomes_of_a_key_that_is_left_out(tmp_path):
 
 def test_the_example_has_six_lines_and_fits(run, example):
     """16 GiB less 500 and 600 MiB."""
-    assert len(example.read_text(encoding="utf-8").splitlines()) == 6
+    name, *lines = example.read_text(encoding="utf-8").splitlines()
+    assert (name, len(lines)) == ("# cards.toml", 6)
     assert tomllib.loads(example.read_text(encoding="utf-8"))["device"][0]["name"] == "Bench 16"
     (command,) = re.findall(r'^\$ dsocr fit --device "(.+)" --devices cards.toml$', PAGE, re.MULTILINE)
     result = run("fit", "--device", command, "--devices", example, "--json")
