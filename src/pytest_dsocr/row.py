@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from .compare import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 __all__ = ["AgainstBaseline", "Change", "Device", "Key", "NotRun", "Row", "Term"]
 
@@ -88,8 +88,8 @@ class AgainstBaseline:
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> AgainstBaseline:
         """Read back what :meth:`to_dict` made."""
-        given = {**content, **_figures(content, ("measured", "relative_change", "p_value"))}
-        return cls(**{**given, "change": Change(content["change"])})
+        figures = {name: _figure(content[name]) for name in ("measured", "relative_change", "p_value")}
+        return cls(**{**content, **figures, "change": Change(content["change"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,18 +170,17 @@ class Row:
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Row:
         """Read back what :meth:`to_dict` made, and the strings that stand for figures that JSON cannot hold."""
-        details = dict(content.get("details", {}))
         stored = content.get("baseline")
         made = {
             "device": Device(**content["device"]),
             "verdict": Verdict(content["verdict"]),
-            "details": {**details, **_figures(details, details)},
+            "details": {name: _figure(value) for name, value in content.get("details", {}).items()},
             "band": tuple(content["band"]) if content.get("band") else None,
-            "samples": tuple(content.get("samples", ())),
-            "terms": tuple(Term(*term) for term in content.get("terms", ())),
+            "samples": tuple(float(sample) for sample in content.get("samples", ())),
+            "terms": tuple(_term(*term) for term in content.get("terms", ())),
             "baseline": AgainstBaseline.from_dict(stored) if stored else None,
         }
-        return cls(**{**content, **_figures(content, _FIGURES), **made})
+        return cls(**{**content, **{name: _figure(content[name]) for name in _FIGURES}, **made})
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +191,10 @@ class NotRun:
     reason: str
 
 
-def _figures(content: Mapping[str, Any], names: Iterable[str]) -> dict[str, float]:
-    """Take the strings back that stand for figures that JSON cannot hold."""
-    return {name: float(content[name]) for name in names if content[name] in ("nan", "inf", "-inf")}
+def _term(op: str, kind: str, launches: int, predicted: Any, call: str, calls: int, measured: Any) -> Term:
+    return Term(op, kind, launches, _figure(predicted), call, calls, _figure(measured))
+
+
+def _figure(value: Any) -> Any:
+    """Take a string back that stands for a figure that JSON cannot hold."""
+    return float(value) if isinstance(value, str) else value

@@ -21,9 +21,12 @@ __all__ = ["dsocr", "main"]
 
 COMMANDS = {
     "calibrate": "calibrate:calibrate",
+    "compare": "compare:compare",
     "completion": "completion:completion",
     "cost": "cost:cost",
     "fit": "fit:fit",
+    "merge": "merge:merge",
+    "report": "report:report",
     "roofline": "roofline:roofline",
     "scaling": "scaling:scaling",
     "sweep": "sweep:sweep",
@@ -54,6 +57,9 @@ Examples:
   dsocr vram --grids model --batch 1,8
   dsocr calibrate --device cuda:0 -o profile.json
   dsocr roofline --device "RTX 5090" -o roofline.svg
+  dsocr merge shard-1.json shard-2.json -o rows.json
+  dsocr compare base.json rows.json
+  dsocr report rows.json -o rows.html
   dsocr COMMAND --help
 """
 

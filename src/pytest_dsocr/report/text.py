@@ -66,8 +66,10 @@ def mean_and_deviation(row: Row) -> str:
 
 
 def printable(name: str) -> str:
-    """Escape what would move the cursor or colour the screen."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in name)
+    """Escape what would move the cursor, colour the screen, or be a command to GitHub's runner, which reads the log."""
+    text = "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in name)
+    text = text.replace("##[", "#\\x23[")  # anywhere in a line
+    return text.replace("::", "\\x3a:", 1) if text.lstrip().startswith("::") else text
 
 
 def shorten(name: str, width: int) -> str:
