@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AgainstBaseline", "Change", "Device", "Key", "NotRun", "Row", "Term"]
 
-_FIGURES = ("predicted", "measured", "difference", "relative_difference", "spread")
+_FIGURES = ("predicted", "measured", "difference")
+_RATIOS = ("relative_difference", "spread", "rtol")
 
 Key: TypeAlias = "tuple[str, str, str, str, str, str, str, Device]"
 
@@ -88,8 +89,10 @@ class AgainstBaseline:
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> AgainstBaseline:
         """Read back what :meth:`to_dict` made."""
-        figures = {name: _figure(content[name]) for name in ("measured", "relative_change", "p_value")}
-        return cls(**{**content, **figures, "change": Change(content["change"])})
+        ratios = {name: _ratio(content[name]) for name in ("relative_change", "p_value")}
+        return cls(
+            **{**content, **ratios, "measured": _figure(content["measured"]), "change": Change(content["change"])}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,15 +175,17 @@ class Row:
         """Read back what :meth:`to_dict` made, and the strings that stand for figures that JSON cannot hold."""
         stored = content.get("baseline")
         made = {
+            **{name: _figure(content[name]) for name in _FIGURES},
+            **{name: _ratio(content[name]) for name in _RATIOS},
             "device": Device(**content["device"]),
             "verdict": Verdict(content["verdict"]),
             "details": {name: _figure(value) for name, value in content.get("details", {}).items()},
-            "band": tuple(content["band"]) if content.get("band") else None,
+            "band": tuple(float(end) for end in content["band"]) if content.get("band") else None,
             "samples": tuple(float(sample) for sample in content.get("samples", ())),
             "terms": tuple(_term(*term) for term in content.get("terms", ())),
             "baseline": AgainstBaseline.from_dict(stored) if stored else None,
         }
-        return cls(**{**content, **{name: _figure(content[name]) for name in _FIGURES}, **made})
+        return cls(**{**content, **made})
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,3 +203,8 @@ def _term(op: str, kind: str, launches: int, predicted: Any, call: str, calls: i
 def _figure(value: Any) -> Any:
     """Take a string back that stands for a figure that JSON cannot hold."""
     return float(value) if isinstance(value, str) else value
+
+
+def _ratio(value: Any) -> float | None:
+    """The same of what is no count."""
+    return None if value is None else float(value)

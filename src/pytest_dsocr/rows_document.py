@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from dsocr_cost.text_file import read_text_file
 
 from .errors import ResultsError
+from .report.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -92,7 +93,7 @@ def checked_document(text: str, source: str) -> dict[str, Any]:
         _validator().validate(document)
     except jsonschema_rs.ValidationError as error:
         where = _place(error.instance_path) or "the document"
-        msg = f"{source}: {where}: {_cut(error.message)}"
+        msg = f"{source}: {where}: {_cut(printable(error.message))}"
         raise ResultsError(msg) from error
     except ValueError as error:  # it takes no more than some hundred levels
         msg = f"{source}: is nested too deep: {error}"
@@ -127,9 +128,7 @@ _JSON_NAMES = {list: "array", str: "string", int: "number", float: "number", boo
 
 def _place(path: Iterable[str | int]) -> str:
     """Write where in a document something stands: ``rows[3].device.name``."""
-    steps = (
-        f"[{step}]" if isinstance(step, int) else f".{step if step.isidentifier() else ascii(step)}" for step in path
-    )
+    steps = (f"[{step}]" if isinstance(step, int) else f".{printable(step)}" for step in path)
     return _cut("".join(steps).removeprefix("."))
 
 

@@ -123,6 +123,7 @@ def test_a_figure_that_json_cannot_hold_is_read_back_as_it_was(make_row):
 
 # --- their file ---
 
+
 def fail_with(code):
     def fail(*args, **kwargs):
         raise OSError(code, os.strerror(code))
