@@ -114,7 +114,9 @@ def test_figures_that_json_cannot_hold_become_text(make_row, figure, text):
 
 
 def test_a_figure_that_json_cannot_hold_is_read_back_as_it_was(make_row):
-    odd = make_row(measured=math.nan, spread=math.inf, details={"reserved_bytes": 7, "clock": math.inf})
+    odd = make_row(
+        measured=math.nan, verdict=Verdict.ERROR, spread=math.inf, details={"reserved_bytes": 7, "clock": math.inf}
+    )
     (row,) = Results.from_json(Results((odd,)).to_json()).rows
     assert math.isnan(row.measured)
     assert row.details == {"reserved_bytes": 7, "clock": math.inf}
