@@ -109,7 +109,10 @@ def _readable(file: Path) -> tuple[Row, ...]:
 def _what(rows: Iterable[Row]) -> str:
     """Say of what rows are: ``12 rows of deepseek-ocr by transformers, bfloat16, on meta, torch 2.13``."""
     counts = Counter(_of(row) for row in rows)
-    return named([f"{count:,} rows of {what}" for what, count in counts.most_common()]) or "no rows"
+    return (
+        named([f"{count:,} {'row' if count == 1 else 'rows'} of {what}" for what, count in counts.most_common()])
+        or "no rows"
+    )
 
 
 def _of(row: Row) -> str:

@@ -47,8 +47,8 @@ def compare(
 
     Each row is held against that of the same key (model, implementation, attention, dtype, layer, case, metric) and the
     same device, as pytest does with --dsocr-baseline: more than the row's tolerance above the stored figure is a
-    regression, less an improvement. A time has moved only if its rounds differ, too, by a rank test; if not, or if a
-    measurement is not to be trusted, it is uncertain.
+    regression, as much below it an improvement. A time has moved only if its rounds differ, too, by a rank test; if
+    not, or if a measurement is not to be trusted, it is uncertain, which is not red.
 
     Rows of BASE on devices that HEAD has no row of are left out.
     """

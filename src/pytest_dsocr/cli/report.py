@@ -28,7 +28,6 @@ Examples:
 @click.option(
     "-o",
     "--output",
-    "outputs",
     type=click.Path(path_type=Path),
     metavar="FILE",
     required=True,
@@ -36,30 +35,30 @@ Examples:
     help="Where it goes, by its ending: .md, .html, .csv, .xml (JUnit) or .json (the rows, in the newest schema); "
     "several if given more than once. A file that is there is replaced at the end.",
 )
-def report(rows: Path, outputs: tuple[Path, ...]) -> None:
+def report(rows: Path, output: tuple[Path, ...]) -> None:
     """Write the reports that a run writes with --dsocr-report, from its ROWS file.
 
     All of them are made before the first is written. They show the rows as they are: one that failed in its run is red,
     and so is one that regressed against the run's baseline.
     """
-    for output in outputs:
-        _check(output)
-    if len({output.resolve() for output in outputs}) < len(outputs):
+    for path in output:
+        _check(path)
+    if len({path.resolve() for path in output}) < len(output):
         msg = "output: got a file twice, allowed is each once"
         raise OptionError(msg)
     results = Results.read(rows)
     labels = {metric.name: metric.label for metric in METRICS}
     families = {metric.name: metric.family for metric in METRICS}
-    texts = {output: report_text(results, output.suffix, labels, families) for output in outputs}
-    for output, text in texts.items():
-        write_text_atomically(output, text)
-        click.echo(printable(f"wrote {output}"))
+    texts = {path: report_text(results, path.suffix, labels, families) for path in output}
+    for path, text in texts.items():
+        write_text_atomically(path, text)
+        click.echo(printable(f"wrote {path}"))
 
 
-def _check(output: Path) -> None:
+def _check(path: Path) -> None:
     """Refuse a file of no known ending, and one that could not be written."""
-    if output.suffix.lower() not in ENDINGS:
-        got = f"output: got {output}, which ends in {output.suffix or 'nothing'}"
+    if path.suffix.lower() not in ENDINGS:
+        got = f"output: got {path}, which ends in {path.suffix or 'nothing'}"
         msg = f"{got}, allowed are {', '.join(ENDINGS)}"
         raise OptionError(msg)
-    check_file("output", output)
+    check_file("output", path)
