@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -93,7 +94,7 @@ def checked_document(text: str, source: str) -> dict[str, Any]:
         _validator().validate(document)
     except jsonschema_rs.ValidationError as error:
         where = _place(error.instance_path) or "the document"
-        msg = f"{source}: {where}: {_cut(printable(error.message))}"
+        msg = f"{source}: {where}: {printable(_cut(error.message))}"
         raise ResultsError(msg) from error
     except ValueError as error:  # it takes no more than some hundred levels
         msg = f"{source}: is nested too deep: {error}"
@@ -141,8 +142,8 @@ def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     """Make an object, of which a key that stands twice would hide what stands first."""
     made = dict(pairs)
     if len(made) < len(pairs):
-        keys = [key for key, _ in pairs]
-        msg = f"the key {_cut(ascii(next(key for key in keys if keys.count(key) > 1)))} stands twice in an object"
+        twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
+        msg = f"the key {_cut(ascii(twice))} stands twice in an object"
         raise ValueError(msg)
     return made
 
