@@ -21,6 +21,7 @@ __all__ = ["dsocr", "main"]
 
 COMMANDS = {
     "calibrate": "calibrate:calibrate",
+    "check": "check:check",
     "completion": "completion:completion",
     "cost": "cost:cost",
     "fit": "fit:fit",
