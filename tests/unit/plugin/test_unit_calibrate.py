@@ -110,6 +110,16 @@ def test_bandwidths_are_read_off_the_ramp_inside_and_far_outside_of_the_cache():
     assert bandwidths(climbed, 32) == (11.0, 90.0)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "rates"),
+    [pytest.param((), (), id="nothing"), pytest.param((8, 16), (80.0,), id="a rate too few")],
+)
+def test_a_ramp_off_which_nothing_can_be_read_is_refused(sizes, rates):
+    said = f"ramp: got {len(sizes)} sizes and {len(rates)} rates, allowed are as many of both, at least one"
+    with pytest.raises(MeasurementError, match=f"^{said}$"):
+        Ramp(sizes, rates)
+
+
 def kernel(op, *seconds):
     return Kernel(op, seconds)
 
