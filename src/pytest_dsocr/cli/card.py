@@ -31,7 +31,7 @@ _OPTIONS = (
         "--device",
         metavar="NAME",
         help="A card, for its memory and its CUDA context; its number alone will do, such as 4090. Known are "
-        f"{', '.join(device.name for device in known_devices())}.",
+        f"{', '.join(device.name for device in known_devices() if device.memory_bytes is not None)}.",
     ),
     click.option(
         "--memory",
