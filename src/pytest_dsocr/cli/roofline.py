@@ -57,7 +57,7 @@ def roofline(grid: Grid | None, *, output: Path | None, **options: Any) -> None:
     the cache; decode is the sum of all its steps. Classes of layers stand by the time that they take in their stage.
     """
     config, execution = config_of(options["config"]), execution_of(options)
-    speed = speed_of(options, execution)
+    speed = speed_of(options, execution, mfu=False)
     if speed is None:
         msg = "--device, --profile: got none of them, allowed is one"
         raise click.UsageError(msg)
