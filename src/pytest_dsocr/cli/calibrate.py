@@ -22,7 +22,7 @@ EPILOG = """\b
 Examples:
   dsocr calibrate --device cpu -o cpu.json
   dsocr calibrate --device cuda:0 --attention flash -o card.json
-  dsocr cost --grid 2x3 --profile card.json
+  dsocr cost --grid 3x2 --profile card.json
 """
 
 

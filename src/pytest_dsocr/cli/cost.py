@@ -45,12 +45,12 @@ EPILOG = """\b
 Examples:
   dsocr cost --image page.png
   dsocr cost --size 1700x2200 --mode gundam-m
-  dsocr cost --grid 2x3 --decode-steps 500 --batch 8
-  dsocr cost --grid 2x3 --context 2048 --attention flash --dtype float32
-  dsocr cost --grid 2x3 --by layer
-  dsocr cost --grid 2x3 --device "RTX 5090" --launch graph
-  dsocr cost --grid 2x3 --profile profile.json --by op
-  dsocr cost --grid 2x3 --json | jq .stages.total.tensor_flops
+  dsocr cost --grid 3x2 --decode-steps 500 --batch 8
+  dsocr cost --grid 3x2 --context 2048 --attention flash --dtype float32
+  dsocr cost --grid 3x2 --by layer
+  dsocr cost --grid 3x2 --device "RTX 5090" --launch graph
+  dsocr cost --grid 3x2 --profile profile.json --by op
+  dsocr cost --grid 3x2 --json | jq .stages.total.tensor_flops
 """
 
 
@@ -61,12 +61,12 @@ Examples:
     metavar="FILE",
     help="A PNG or JPEG: its header says its size, and the size which crop grid the model picks.",
 )
-@click.option("--size", type=SIZE, metavar="WxH", help="Pixels of an image, in place of a file.")
+@click.option("--size", type=SIZE, metavar="WxH", help="Pixels of an image, wide x high, in place of a file.")
 @click.option(
     "--grid",
     type=GRID,
     metavar="HxW",
-    help="A crop grid by hand, crops high x wide. Without image, size and grid: one view, no crops.",
+    help="A crop grid by hand, crops high x wide: 3x2 is an upright page. Without image, size and grid: one view.",
 )
 @click.option(
     "--context", type=Whole(1), metavar="S", help="Positions of image and text together, in place of --text-tokens."

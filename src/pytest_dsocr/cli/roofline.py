@@ -34,13 +34,13 @@ KINDS = (".svg", ".png")
 
 EPILOG = """\b
 Examples:
-  dsocr roofline --device "RTX 5090" --grid 2x3
-  dsocr roofline --profile profile.json --grid 2x3 --launch graph -o page.svg
+  dsocr roofline --device "RTX 5090" --grid 3x2
+  dsocr roofline --profile profile.json --grid 3x2 --launch graph -o page.svg
 """
 
 
 @click.command(epilog=EPILOG)
-@click.option("--grid", type=GRID, metavar="HxW", help="The crop grid.  [default: one view]")
+@click.option("--grid", type=GRID, metavar="HxW", help="Crops high x wide.  [default: one view]")
 @workload_options
 @speed_options
 @click.option(
