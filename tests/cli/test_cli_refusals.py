@@ -142,7 +142,7 @@ def test_a_sweep_without_matplotlib_says_what_to_install(run, monkeypatch, tmp_p
     monkeypatch.setattr("pytest_dsocr.cli.outputs.find_spec", lambda name: None)
     result = run("sweep", "--grids", "model", "--plots", tmp_path)
     assert result.exit_code == 2
-    assert result.stderr == 'Error: --plots: needs matplotlib: pip install "pytest-dsocr[plots]"\n'
+    assert result.stderr == "Error: --plots: needs matplotlib: pip install matplotlib\n"
 
 
 def test_an_interrupt_exits_with_130_and_says_nothing(run, monkeypatch):
