@@ -146,9 +146,9 @@ def test_a_sweep_without_matplotlib_says_what_to_install(run, monkeypatch, tmp_p
 
 
 def test_an_interrupt_exits_with_130_and_says_nothing(run, monkeypatch):
-    def interrupt(**_):
+    def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pytest_dsocr.cli.cost.evaluate", interrupt)
+    monkeypatch.setattr("pytest_dsocr.cli.cost.evaluate_workload", interrupt)
     result = run("cost")
     assert (result.exit_code, result.output) == (130, "")

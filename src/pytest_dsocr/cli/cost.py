@@ -10,7 +10,7 @@ import click
 
 from dsocr_cost.errors import SizeError
 from dsocr_cost.latency import run_latency, run_shares
-from dsocr_cost.sweep import evaluate
+from dsocr_cost.sweep import evaluate_workload
 from dsocr_cost.workload import MODES, Workload, crop_grid, image_tokens
 
 from .breakdown import UNTIMED, breakdown
@@ -30,8 +30,6 @@ from .types import GRID, SIZE, Whole
 
 if TYPE_CHECKING:
     from dsocr_cost.config import DeepseekOCRConfig
-    from dsocr_cost.execution import Execution
-    from dsocr_cost.stages import Stages
     from dsocr_cost.workload import Grid, Mode
 
     from .image import ImageSize
@@ -104,7 +102,7 @@ def cost(
     speed = speed_of(options, execution)
     shown = image_size(image) if image else size
     workload = _workload(mode, crop_grid(*shown, mode) if shown else grid, config, options)
-    document = cost_document(workload, _price(workload, config, execution), config, execution)
+    document = cost_document(workload, evaluate_workload(workload, config, execution), config, execution)
     counts = ((f"{key} of {name}", count) for name, stage in document["stages"].items() for key, count in stage.items())
     require_int64(counts, *LARGE)
     shares = UNTIMED
@@ -131,16 +129,3 @@ def _workload(mode: Mode, grid: Grid | None, config: DeepseekOCRConfig, options:
             msg = f"context: got {context}, allowed is at least the {tokens} image tokens that it holds"
             raise SizeError(msg)
     return Workload(mode, grid, text_tokens, options["decode_steps"], options["batch"])
-
-
-def _price(workload: Workload, config: DeepseekOCRConfig, execution: Execution) -> Stages:
-    return evaluate(
-        crops_high=workload.grid and workload.grid.high,
-        crops_wide=workload.grid and workload.grid.wide,
-        text_tokens=workload.text_tokens,
-        decode_steps=workload.decode_steps,
-        batch=workload.batch,
-        mode=workload.mode,
-        config=config,
-        execution=execution,
-    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dsocr_cost.latency import run_shares
-from dsocr_cost.sweep import evaluate
+from dsocr_cost.sweep import evaluate_workload
 from dsocr_cost.workload import MODES, Workload
 
 from ..errors import OptionError
@@ -90,15 +90,6 @@ def _check(output: Path) -> None:
 
 
 def _refuse_beyond_int64(workload: Workload, config: DeepseekOCRConfig, execution: Execution) -> None:
-    stages = evaluate(
-        crops_high=workload.grid and workload.grid.high,
-        crops_wide=workload.grid and workload.grid.wide,
-        text_tokens=workload.text_tokens,
-        decode_steps=workload.decode_steps,
-        batch=workload.batch,
-        mode=workload.mode,
-        config=config,
-        execution=execution,
-    )
+    stages = evaluate_workload(workload, config, execution)
     counts = ((f"{count} of {stage}", getattr(getattr(stages, stage), count)) for stage in STAGES for count in COUNTS)
     require_int64(counts, *LARGE)

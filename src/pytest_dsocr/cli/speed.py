@@ -14,7 +14,7 @@ from dsocr_cost.latency import LAUNCHES
 from dsocr_cost.profile_json import read_profile
 
 from ..peak import PEAK_VARIABLE, peak_of_environment
-from .card import device_of
+from .card import device_of, devices_option
 from .options import given, refuse_together
 from .types import TERAFLOPS
 
@@ -46,12 +46,7 @@ _OPTIONS = (
         metavar="FILE",
         help="A machine, as dsocr calibrate measured it, in place of a card: docs/latency.md.",
     ),
-    click.option(
-        "--devices",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="Cards of your own: a name and what you know of it, as docs/devices.md says.",
-    ),
+    devices_option,
     click.option(
         "--launch",
         type=click.Choice(LAUNCHES),
