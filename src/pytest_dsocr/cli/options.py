@@ -39,7 +39,7 @@ _OPTIONS = {
         type=click.Choice(tuple(MODES), case_sensitive=False),
         default="gundam",
         show_default=True,
-        help="Resolution mode.",
+        help="Resolution mode: gundam and gundam-m cut a page into crops, the others take one view.",
     ),
     "text_tokens": click.option(
         "--text-tokens",
