@@ -28,7 +28,7 @@ def counts_text(rows: Sequence[Row]) -> str:
 def moved_text(row: Row) -> str:
     """Say what moved, from what to what, and by how much."""
     if row.baseline is None or row.baseline.measured is None:
-        return row.title
+        return printable(row.title)
     before, now = (figure_of(row.metric, figure) for figure in (row.baseline.measured, row.measured))
     return printable(f"{row.title}: {before} to {now}, {change_text(row.baseline)}")
 
@@ -42,7 +42,7 @@ def baseline_lines(rows: Sequence[Row], missing: Collection[Row], command: str, 
     if len(improved) > MOST_NAMED:
         lines.append(f"  and {len(improved) - MOST_NAMED} more improvements")
     if improved:
-        lines.append(f"  take over: {command}")
+        lines.append(f"  take over: {printable(command)}")
     if missing:
         lines.append(
             f"dsocr: {len(missing)} stored rows were not measured: {printable(named([row.title for row in missing]))}"
