@@ -162,7 +162,7 @@ def _passes(rows: Sequence[Row], families: Mapping[str, str]) -> Iterator[Block]
         [code(layer), *(f"{counts[layer, head]:,}" if counts[layer, head] else "" for head in heads)]
         for layer in layers
     ]
-    title = f"<details><summary>What passes: {counts.total():,} comparisons</summary>"
+    title = f"<details><summary>{counts.total():,} pass, by layer and metric family</summary>"
     yield table(title, ["layer", *map(code, heads)], cells, "l" + "r" * len(heads), tail=_END)
 
 
