@@ -73,6 +73,27 @@ def test_a_code_span_reads_back_as_the_printable_name(hostile):
     check()
 
 
+@pytest.mark.parametrize(
+    ("name", "span"),
+    [
+        ("a", "`a`"),
+        ("a`b", "``a`b``"),
+        ("`", "`` ` ``"),
+        ("``a", "``` ``a ```"),
+        (" a ", "`  a  `"),
+        (" a", "` a`"),
+        ("  ", "`  `"),
+        ("a\\", "`a\\`"),
+        ("a\nb", r"`a\nb`"),
+        ("", ""),
+    ],
+    ids=repr,
+)
+def test_a_code_span_has_a_fence_that_is_not_in_it_and_keeps_blanks(name, span):
+    assert code(name) == span
+    assert "".join(token.content for token in inline_of(f"- {span}")) == printable(name)
+
+
 def test_a_table_keeps_its_columns_and_its_cells_read_back(hostile):
     @given(st.lists(st.tuples(hostile, hostile, hostile), min_size=1, max_size=4))
     def check(rows):
