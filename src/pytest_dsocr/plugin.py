@@ -15,6 +15,7 @@ from .fixtures import dsocr
 from .markers import MARKERS, bad_marks, missing_gpu
 from .options import Options, add_options
 from .report.properties import properties_of
+from .report.text import printable
 from .state import NOT_RUN, ROWS, RUN, USES, Run, run_of
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     file = options.tolerances
     rules = file.name if file and file.parent == config.rootpath else file or "built-in tolerances"
     execution = f"{options.reference} on {options.device}, {options.dtype}, {options.attention} attention"
-    return [f"dsocr: {line}" for line in (f"{execution}; {rules}", run.baseline_header()) if line]
+    return [f"dsocr: {printable(line)}" for line in (f"{execution}; {rules}", run.baseline_header()) if line]
 
 
 def pytest_dsocr_layers() -> Iterable[type]:
@@ -161,7 +162,7 @@ def pytest_runtest_makereport(
         worse = next((row for row in caught if row not in advice), None)
         if worse:
             report.outcome = "failed"
-            report.longrepr = f"caught a comparison that came to {worse.verdict}: {worse.reason}"
+            report.longrepr = f"caught a comparison that came to {worse.verdict}: {printable(worse.reason)}"
         else:
             report.outcome = "skipped"
             report.longrepr = (str(item.path), item.location[1] or 0, f"Skipped: inconclusive: {advice[0].reason}")
@@ -194,7 +195,6 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
     """Print the table."""
     from .report.against import baseline_lines
     from .report.terminal import summary_lines
-    from .report.text import printable
 
     run = run_of(config)
     if run.results is None or not run.has_news:

@@ -36,7 +36,7 @@ def junit_text(results: Results, labels: Mapping[str, str], families: Mapping[st
     suite = TestSuite("dsocr")
     for name, value in _environment(results):
         suite.add_property(name, value)
-    suite.add_testcases([*_cases(results, labels)])
+    suite.extend(_cases(results, labels))
     document = JUnitXml()
     document.add_testsuite(suite)
     document.update_statistics()

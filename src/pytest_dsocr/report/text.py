@@ -78,9 +78,13 @@ def printable(name: str) -> str:
 
     To it, a line that starts with ``::`` is one, and so is ``##[`` anywhere in a line.
     """
-    shown = "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in name)
+    shown = name if name.isprintable() else "".join(map(_escaped, name))
     shown = shown.replace("##[", r"#\x23[")
     return shown.replace(":", r"\x3a", 1) if shown.lstrip().startswith(":") else shown
+
+
+def _escaped(char: str) -> str:
+    return char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
 
 
 def shorten(name: str, width: int) -> str:
