@@ -26,6 +26,7 @@ _WORST_FIRST = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.NOT_R
 _RED, _YELLOW, _GREEN = "❌", "⚠️", "✅"
 _MARKS = {Verdict.ERROR: _RED, Verdict.FAIL: _RED, Verdict.PASS: _GREEN}
 _END = "</details>"
+_TAKE_OVER = "`--dsocr-update-baseline` takes them over into the baseline."
 
 
 def markdown_text(
@@ -46,7 +47,7 @@ def _blocks(results: Results, labels: Mapping[str, str], families: Mapping[str, 
     yield from _moved(results.rows, "### Moved against the baseline", (Change.REGRESSION, Change.UNCERTAIN), labels)
     yield from _judged(results.rows, "### Failed", (Verdict.ERROR, Verdict.FAIL), labels)
     yield from _judged(results.rows, "### Inconclusive", (Verdict.INCONCLUSIVE,), labels)
-    yield from _moved(results.rows, "### Improvements", (Change.IMPROVEMENT,), labels)
+    yield from _moved(results.rows, "### Improvements", (Change.IMPROVEMENT,), labels, tail=_TAKE_OVER)
     yield from _notices(results.rows, labels)
     yield from _not_run(results)
     yield from _passes(results.rows, families)
@@ -82,14 +83,16 @@ def _name(row: Row, labels: Mapping[str, str]) -> list[str]:
     return [code(row.layer), code(row.case), code(labels.get(row.metric, row.metric))]
 
 
-def _moved(rows: Sequence[Row], title: str, changes: tuple[Change, ...], labels: Mapping[str, str]) -> Iterator[Block]:
+def _moved(
+    rows: Sequence[Row], title: str, changes: tuple[Change, ...], labels: Mapping[str, str], *, tail: str = ""
+) -> Iterator[Block]:
     """List what moved: from which stored figure, to what, by how much, and in which baseline that stands."""
     moved = [
         (row, row.baseline) for change in changes for row in rows if row.baseline and row.baseline.change is change
     ]
     if moved:
         headers = ["change", "layer", "case", "metric", "stored", "measured", "moved by", "baseline"]
-        yield table(title, headers, [_moved_cells(row, stored, labels) for row, stored in moved], "llllrrll")
+        yield table(title, headers, [_moved_cells(row, stored, labels) for row, stored in moved], "llllrrll", tail=tail)
 
 
 def _moved_cells(row: Row, stored: AgainstBaseline, labels: Mapping[str, str]) -> list[str]:

@@ -252,9 +252,11 @@ def test_what_moved_says_from_which_stored_figure_and_by_how_much(make_row):
     ]
 
 
-def test_improvements_stand_below_what_is_no_pass(make_row):
+def test_improvements_stand_below_what_is_no_pass_with_the_option_that_takes_them_over(make_row):
     better = make_row(case="better", measured=900, baseline=moved(Change.IMPROVEMENT, relative=-0.1))
-    titles = list(tables_of(write([better, make_row(verdict=Verdict.FAIL)])))
+    text = write([better, make_row(verdict=Verdict.FAIL)])
+    titles = list(tables_of(text))
+    assert "`--dsocr-update-baseline` takes them over into the baseline." in text.splitlines()
     assert titles.index("Failed") < titles.index("Improvements") < titles.index("1 pass, by layer and metric family")
 
 
