@@ -79,8 +79,9 @@ def _place(row: Row) -> str:
     return ", ".join(filter(None, (str(row.device), row.dtype, attention, f"{row.model} by {row.implementation}")))
 
 
-def _name(row: Row, labels: Mapping[str, str]) -> list[str]:
-    return [code(row.layer), code(row.case), code(labels.get(row.metric, row.metric))]
+def _what(row: Row, labels: Mapping[str, str]) -> str:
+    """Name a row in one cell, which wraps: three columns of names would push the reason out of sight."""
+    return ", ".join(filter(None, map(code, (row.layer, row.case, labels.get(row.metric, row.metric)))))
 
 
 def _moved(
@@ -91,15 +92,15 @@ def _moved(
         (row, row.baseline) for change in changes for row in rows if row.baseline and row.baseline.change is change
     ]
     if moved:
-        headers = ["change", "layer", "case", "metric", "stored", "measured", "moved by", "baseline"]
-        yield table(title, headers, [_moved_cells(row, stored, labels) for row, stored in moved], "llllrrll", tail=tail)
+        headers = ["change", "what", "stored", "measured", "moved by", "baseline"]
+        yield table(title, headers, [_moved_cells(row, stored, labels) for row, stored in moved], "llrrll", tail=tail)
 
 
 def _moved_cells(row: Row, stored: AgainstBaseline, labels: Mapping[str, str]) -> list[str]:
     before = "" if stored.measured is None else figure_of(row.metric, stored.measured)
     source = "; ".join(filter(None, (code(stored.reason), code(stored.source))))
     now = figure_of(row.metric, row.measured)
-    return [str(stored.change), *_name(row, labels), before, now, change_text(stored), source]
+    return [str(stored.change), _what(row, labels), before, now, change_text(stored), source]
 
 
 def _judged(
@@ -107,11 +108,11 @@ def _judged(
 ) -> Iterator[Block]:
     """List rows in full: both figures, what was allowed and by which rule, the reason and the test."""
     several = len(_places(rows)) > 1
-    headers = ["verdict", "layer", "case", "metric", "predicted", "measured", "difference", "allowed", "why"]
+    headers = ["verdict", "what", "predicted", "measured", "difference", "allowed", "why"]
     cells = [
         [
             str(row.verdict),
-            *_name(row, labels),
+            _what(row, labels),
             figure_of(row.metric, row.predicted),
             figure_of(row.metric, row.measured) + ("" if row.spread is None else f" ±{share(row.spread)}"),
             relative(row) if is_time(row.metric) else signed_of(row.metric, row.difference),
@@ -123,7 +124,7 @@ def _judged(
         if row.verdict is verdict
     ]
     if cells:
-        yield table(title, headers, cells, "llllrrrrl")
+        yield table(title, headers, cells, "llrrrrl")
 
 
 def _why(row: Row, *, place: str) -> str:
@@ -136,13 +137,13 @@ def _why(row: Row, *, place: str) -> str:
 def _notices(rows: Sequence[Row], labels: Mapping[str, str]) -> Iterator[Block]:
     noticed = [row for row in rows if row.verdict is Verdict.PASS and row.reason]
     if noticed:
-        headers = ["layer", "case", "metric", "predicted", "measured", "difference", "notice"]
+        headers = ["what", "predicted", "measured", "difference", "notice"]
         figures = ((figure_of(row.metric, row.predicted), figure_of(row.metric, row.measured)) for row in noticed)
         cells = [
-            [*_name(row, labels), *both, relative(row), code(row.reason)]
+            [_what(row, labels), *both, relative(row), code(row.reason)]
             for row, both in zip(noticed, figures, strict=True)
         ]
-        yield table("### Notices", headers, cells, "lllrrrl")
+        yield table("### Notices", headers, cells, "lrrrl")
 
 
 def _not_run(results: Results) -> Iterator[Block]:
