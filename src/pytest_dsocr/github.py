@@ -1,10 +1,12 @@
-"""What a run leaves to GitHub Actions: the page of its step, and the lines that its runner reads."""
+"""What a run leaves to GitHub Actions, which tells by its variables that it runs: a page, and lines for its runner."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from dsocr_cost import DsocrError
 
 from .errors import ResultsError
 from .report.annotations import annotations_of, command
@@ -14,14 +16,42 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .results import Results
+    from .state import Run
 
-__all__ = ["SUMMARY_BYTES", "Place", "annotation_lines", "append_step_summary", "in_workspace"]
+__all__ = [
+    "SUMMARY_BYTES",
+    "Place",
+    "add_to_step_summary",
+    "annotation_lines",
+    "append_step_summary",
+    "commands_of",
+    "in_workspace",
+]
 
 SUMMARY_BYTES = 2**20
 """Bytes of a step's summary that GitHub takes; of a larger one it shows nothing."""
 
 Place = tuple[str, int | None]
 """A file relative to pytest's rootdir, and a line from 0, as pytest's reports have them."""
+
+
+def add_to_step_summary(run: Run) -> list[str]:
+    """Add a run to the page of its step, if it has one; say what kept it from that, since the run has ended."""
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not path or not run.has_news:
+        return []
+    try:
+        append_step_summary(Path(path), run.told, run.labels, run.families)
+    except DsocrError as error:
+        return [f"GITHUB_STEP_SUMMARY: {error}"]
+    return []
+
+
+def commands_of(run: Run, root: Path) -> list[str]:
+    """Write a run's annotations for GitHub's runner; nothing elsewhere."""
+    if os.environ.get("GITHUB_ACTIONS") != "true":
+        return []
+    return annotation_lines(run.told, run.labels, run.collector.places, root, os.environ.get("GITHUB_WORKSPACE", ""))
 
 
 def append_step_summary(path: Path, results: Results, labels: Mapping[str, str], families: Mapping[str, str]) -> None:

@@ -192,7 +192,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
-    """Print the table."""
+    """Print the table, and on GitHub the annotations."""
+    from .github import commands_of
     from .report.against import baseline_lines
     from .report.terminal import summary_lines
 
@@ -209,7 +210,7 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
         terminalreporter.write_line(text, yellow=True)
     for complaint in run.complaints:
         terminalreporter.write_line(f"dsocr: {printable(complaint)}", red=True, bold=True)
-    for command in run.annotations():
+    for command in commands_of(run, config.rootpath):
         terminalreporter.write_line(command)
 
 

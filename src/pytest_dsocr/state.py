@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shlex
 import shutil
 from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -207,6 +205,7 @@ class Run:
     def finish(self) -> None:
         """Close the books, write the rows, and note what makes the run red although no test failed."""
         from .gates import repeated_keys, unmet_requirements, unused_rules
+        from .github import add_to_step_summary
         from .measure.device import device_names
 
         self.results = self.collector.results(self.environment(), stopped=STOPPED)
@@ -223,7 +222,7 @@ class Run:
         self.results = replace(self.results, complaints=tuple(self.complaints))
         if self.collector.heard:  # a run that ran no test has nothing to put over older rows
             self._write(self.results)
-            self._append_step_summary()
+            self.notices += add_to_step_summary(self)
 
     def _settle_baseline(self, results: Results) -> None:
         """Note what of the baseline was not measured, and take over what has moved where that was asked for."""
@@ -263,30 +262,10 @@ class Run:
         """Whether there is anything to tell: a run in which nothing compares says nothing."""
         return self.results is not None and bool(self.results.rows or self.results.not_run or self.complaints)
 
-    def _told(self) -> Results:
-        """Take the results with all that made the run red, also what came up while they were written."""
+    @property
+    def told(self) -> Results:
+        """The results with all that made the run red, also what came up while they were written."""
         return replace(self.results or Results(), complaints=tuple(self.complaints))
-
-    def _append_step_summary(self) -> None:
-        """Add the report to GitHub's page of the step; one that cannot be is a notice, since the run has ended."""
-        path = os.environ.get("GITHUB_STEP_SUMMARY")
-        if not path or not self.has_news:
-            return
-        from .github import append_step_summary
-
-        try:
-            append_step_summary(Path(path), self._told(), self.labels, self.families)
-        except DsocrError as error:
-            self.notices.append(f"GITHUB_STEP_SUMMARY: {error}")
-
-    def annotations(self) -> list[str]:
-        """Write what GitHub shows beside the lines of a pull request; nothing elsewhere."""
-        if os.environ.get("GITHUB_ACTIONS") != "true":
-            return []
-        from .github import annotation_lines
-
-        workspace = os.environ.get("GITHUB_WORKSPACE", "")
-        return annotation_lines(self._told(), self.labels, self.collector.places, self._config.rootpath, workspace)
 
     def environment(self) -> dict[str, str]:
         """Name the versions that a figure depends on."""
