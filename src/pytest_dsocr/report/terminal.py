@@ -102,7 +102,7 @@ def _wide(rows: Sequence[Row], labels: Mapping[str, str], width: int, *, times: 
             *([mean_and_deviation(row), "" if row.spread is None else share(row.spread)] if times else []),
             relative(row) if is_time(row.metric) else signed_of(row.metric, row.difference),
             "exact" if row.rtol == 0 else share(row.rtol),
-            str(row.verdict),
+            _verdict(row),
         ]
         for row in rows
     ]
@@ -204,10 +204,15 @@ def _not_run(results: Results, width: int) -> list[Line]:
     return lines
 
 
-def _verdict_and_difference(row: Row) -> str:
+def _verdict(row: Row) -> str:
+    """Write the verdict and, of a row that only the baseline fails, how far it has moved."""
     if row.baseline is not None and row.reason.startswith(REGRESSION):
         return f"{row.verdict}: {change_text(row.baseline)}"
-    return f"{row.verdict} {relative(row)}".rstrip() if row.relative_difference else str(row.verdict)
+    return str(row.verdict)
+
+
+def _verdict_and_difference(row: Row) -> str:
+    return f"{_verdict(row)} {relative(row)}".rstrip() if row.relative_difference else _verdict(row)
 
 
 def _group_and_class(row: Row) -> tuple[str, str]:
