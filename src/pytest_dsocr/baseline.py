@@ -12,10 +12,13 @@ from .row import AgainstBaseline, Change, Row
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["SIGNIFICANCE", "against", "change_text", "gated", "has_moved", "rank_test", "ungated"]
+__all__ = ["REGRESSION", "SIGNIFICANCE", "against", "change_text", "gated", "has_moved", "rank_test", "ungated"]
 
 SIGNIFICANCE = 0.01
 """The p-value below which the rounds of two times differ by more than chance."""
+
+REGRESSION = "regression"
+"""What the reason of a row begins with that the baseline alone fails."""
 
 MOVED = 3
 """An update stores a figure anew when it has drifted by more than its tolerance over this."""
@@ -70,7 +73,7 @@ def ungated(row: Row) -> Row:
 
 
 def _regression(standing: AgainstBaseline) -> str:
-    return f"regression: {change_text(standing)}"
+    return f"{REGRESSION}: {change_text(standing)}"
 
 
 def change_text(standing: AgainstBaseline) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from .files import shown
 from .row import Change
 
 if TYPE_CHECKING:
@@ -14,14 +15,14 @@ if TYPE_CHECKING:
     from .results import Results
     from .row import Device, Row
 
-__all__ = ["counted", "foreign", "header", "missing_rows", "named", "refusals", "told"]
+__all__ = ["counted", "foreign", "header", "missing_rows", "named", "not_measured", "refusals", "told"]
 
 MOST_NAMED = 5
 
 
 def header(baseline: Baseline, device: Device, *, updating: bool) -> str:
     """Say, before anything runs, what this device's rows are held against."""
-    count, file = len(baseline.rows_of(device)), baseline.file_of(device)
+    count, file = len(baseline.rows_of(device)), shown(baseline.file_of(device))
     if count:
         return f"baseline: {count} rows of this device in {file}{', to be updated' if updating else ''}"
     others = baseline.others_in(device)
@@ -57,10 +58,15 @@ def refusals(missing: Collection[Row], lost: Collection[str]) -> list[str]:
     """Say what keeps a run from updating the baseline."""
     said = []
     if lost:
-        said.append(f"{len(lost)} tests did not run to their end: {named(sorted(lost))}")
+        said.append(f"did not run to their end: {named(sorted(lost))}")
     if missing:
-        said.append(f"{len(missing)} stored rows were not measured: {named([row.title for row in missing])}")
+        said.append(not_measured(missing))
     return [f"--dsocr-update-baseline: nothing was stored: {reason}" for reason in said]
+
+
+def not_measured(missing: Collection[Row]) -> str:
+    """Name the stored rows that this run was to measure and did not."""
+    return f"stored and not measured: {named([row.title for row in missing])}"
 
 
 def counted(rows: Iterable[Row]) -> dict[Change, int]:
@@ -72,9 +78,9 @@ def counted(rows: Iterable[Row]) -> dict[Change, int]:
 def told(updates: Iterable[Update]) -> list[str]:
     """Say what an update did."""
     return [
-        f"baseline: {len(update.stored)} rows stored in {update.path}, {update.kept} kept as they were"
+        f"baseline: {len(update.stored)} stored in {shown(update.path)}, {update.kept} kept as they were"
         if update.stored
-        else f"baseline: nothing has moved, {update.path} is as it was"
+        else f"baseline: nothing has moved, {shown(update.path)} is as it was"
         for update in updates
     ]
 

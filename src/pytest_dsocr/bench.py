@@ -12,6 +12,7 @@ from dsocr_cost import DeepseekOCRConfig
 from .baseline import gated
 from .compare import Judgement, Verdict, judge
 from .figures import plain_band, plain_number
+from .files import shown
 from .measure.device import device_names, fingerprint
 from .row import Row
 from .terms import terms_of
@@ -137,6 +138,6 @@ class Bench:
         stored = self._baseline.rows_of(row.device)
         if not stored:  # a device without a baseline is told once, not with every row
             return row
-        source = str(self._baseline.file_of(row.device))
+        source = shown(self._baseline.file_of(row.device))
         updating = self.options.update_baseline
         return gated(row, stored.get(row.key), source, advisory=advisory, updating=updating)

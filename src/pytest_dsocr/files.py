@@ -9,7 +9,13 @@ from pathlib import Path
 
 from .errors import ResultsError
 
-__all__ = ["check_writable", "write_text_atomically"]
+__all__ = ["check_writable", "shown", "write_text_atomically"]
+
+
+def shown(path: Path) -> str:
+    """Name a path for people: from the working directory on, where it is below that."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def check_writable(path: Path) -> None:

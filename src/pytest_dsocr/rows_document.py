@@ -78,11 +78,10 @@ def checked_document(text: str, source: str) -> dict[str, Any]:
     Raises:
         ResultsError: where in it, what it got, what is allowed.
     """
-    loaded = load_json(text, source)
-    if not isinstance(loaded, dict):
-        msg = f"{source}: got a JSON {_JSON_NAMES[type(loaded)]}, allowed is a rows file, which is an object"
+    document: Any = load_json(text, source)
+    if not isinstance(document, dict):
+        msg = f"{source}: got a JSON {_JSON_NAMES[type(document)]}, allowed is a rows file, which is an object"
         raise ResultsError(msg)
-    document: dict[str, Any] = loaded
     version = document.get("schema")
     if type(version) is not int or not 1 <= version <= SCHEMA:
         _refuse_version(version, source)
@@ -99,7 +98,8 @@ def checked_document(text: str, source: str) -> dict[str, Any]:
     except ValueError as error:  # it takes no more than some hundred levels
         msg = f"{source}: is nested too deep: {error}"
         raise ResultsError(msg) from error
-    return document
+    checked: dict[str, Any] = document
+    return checked
 
 
 @cache

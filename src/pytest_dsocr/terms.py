@@ -63,7 +63,10 @@ def terms_of(metric: str, ops: Sequence[Op], calls: Sequence[Call]) -> tuple[Ter
             (len(predicted), sum(share for _, share in predicted), len(counted), sum(call.count for call in counted))
         ):
             line[at] += more
-    lines = [Term(op, kind, *line[:2], call, *line[2:]) for (op, kind, call), line in folded.items()]
+    lines = [
+        Term(op, kind, launches, predicted, call, count, measured)
+        for (op, kind, call), (launches, predicted, count, measured) in folded.items()
+    ]
     return (*lines[:MOST_TERMS], *_rest(lines[MOST_TERMS:]))
 
 

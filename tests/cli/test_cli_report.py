@@ -44,7 +44,8 @@ def test_a_report_of_each_ending_has_the_rows(run, rows, tmp_path, ending):
 
 @pytest.mark.parametrize("ending", [*THERE, ".json"])
 def test_a_report_shows_both_rows_of_one_key(run, write, make_row, tmp_path, ending):
-    twice = write("rows.json", make_row(measured=123_001), make_row(measured=123_002))
+    failed = {"verdict": Verdict.FAIL, "reason": "the difference is larger than the rule allows"}
+    twice = write("rows.json", *(make_row(measured=figure, **failed) for figure in (123_001, 123_002)))
     out = tmp_path / f"report{ending}"
     assert run("report", twice, "-o", out).exit_code == 0
     text = out.read_text(encoding="utf-8").replace(",", "")

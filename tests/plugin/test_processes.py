@@ -55,7 +55,7 @@ def pytest_sessionfinish(session):
 
 
 def without_environment(document):
-    return {key: value for key, value in document.items() if key != "environment"}
+    return {key: value for key, value in document.items() if key != "environments"}
 
 
 def test_one_process_and_many_say_the_same(project):

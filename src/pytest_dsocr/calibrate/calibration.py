@@ -17,6 +17,7 @@ from dsocr_cost.execution import ITEM_BYTES
 from dsocr_cost.profile import Profile
 from dsocr_cost.profile_json import Calibration
 
+from ..measure.allocator import keep_freed_memory
 from ..measure.cache import evictor, last_level_bytes
 from ..measure.contention import others_share, usage
 from ..measure.device import fingerprint
@@ -71,6 +72,8 @@ def calibrate(
     began, before = time.perf_counter(), usage()
     stopwatch = stopwatch or (CudaStopwatch(device) if device.startswith("cuda") else WallStopwatch())
     with one_at_a_time(lock_key(device), timeout_s=_LOCK_TIMEOUT_S, folder=lock_folder):
+        if device == "cpu":
+            keep_freed_memory()
         clocks = state_of(device)
         machine, climbed = _machine(device, stopwatch)
         tell(f"{machine.name}: {_figures(machine)}")

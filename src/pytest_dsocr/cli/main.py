@@ -21,6 +21,7 @@ __all__ = ["dsocr", "main"]
 
 COMMANDS = {
     "calibrate": "calibrate:calibrate",
+    "check": "check:check",
     "compare": "compare:compare",
     "completion": "completion:completion",
     "cost": "cost:cost",
@@ -51,7 +52,7 @@ SPELLED = {
 EPILOG = """\b
 Examples:
   dsocr cost --image page.png
-  dsocr cost --grid 2x3 --json
+  dsocr cost --grid 3x2 --json
   dsocr sweep --grids published --csv grids.csv
   dsocr fit --device "RTX 5090"
   dsocr vram --grids model --batch 1,8

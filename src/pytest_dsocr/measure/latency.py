@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..errors import MeasurementError, NotSupportedError
 from ..markers import NO_TIME
 from ..metrics import LATENCY, Metric
+from .allocator import keep_freed_memory, page_faults
 from .clock import WallClock
 from .contention import others_share, usage
 from .measurement import Measurement, Subject
@@ -96,6 +97,7 @@ class LatencyMeasurer:
         from .cache import evictor
         from .renewed import RenewedRun
 
+        kept = device == "cpu" and keep_freed_memory()
         evict = evictor(self._settings.cache, device)
         with torch.no_grad():
             run = RenewedRun(subject)
@@ -108,11 +110,20 @@ class LatencyMeasurer:
                 evict()
 
             timing = time_run(
-                run, clock, tolerance=self._rtol, effort=self._effort, before=make_ready, others=_others(device)
+                run,
+                clock,
+                tolerance=self._rtol,
+                effort=self._effort,
+                before=make_ready,
+                others=_others(device),
+                faults=page_faults if kept else lambda: 0,
             )
-        return self._figure(timing, clock, state, state_of(device))
+        notes = (f"{self._settings.cache} cache", "freed memory kept" if kept else "")
+        return self._figure(timing, clock, notes, state, state_of(device))
 
-    def _figure(self, timing: Timing, clock: Clock, before: GpuState, after: GpuState) -> Measurement:
+    def _figure(
+        self, timing: Timing, clock: Clock, notes: tuple[str, ...], before: GpuState, after: GpuState
+    ) -> Measurement:
         throttled = dict.fromkeys((*before.throttled, *after.throttled))
         details: dict[str, int | float] = {
             "mean_s": timing.mean,
@@ -127,12 +138,12 @@ class LatencyMeasurer:
         if after.sm_clock_mhz is not None:
             details["sm_clock_mhz"] = after.sm_clock_mhz
         launch = "CUDA graph" if clock.captured else "eager"
-        notes = (f"{self._settings.cache} cache", launch, f"spread by {timing.cause}")
+        notes = (*notes, launch, f"spread by {timing.cause}", clock.note)
         return Measurement(
             timing.median,
             spread=timing.spread,
             details=details,
-            notes=", ".join((*notes, clock.note) if clock.note else notes),
+            notes=", ".join(filter(None, notes)),
             doubt=f"the card was throttled: {', '.join(throttled)}" if throttled else "",
             samples=timing.seconds,
         )

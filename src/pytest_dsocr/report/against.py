@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..baseline import change_text
-from ..baseline_run import MOST_NAMED, counted, named
+from ..baseline_run import MOST_NAMED, counted, not_measured
 from ..row import Change
 from .text import figure_of, printable, shorten
 
@@ -26,11 +26,11 @@ def counts_text(rows: Sequence[Row]) -> str:
 
 
 def moved_text(row: Row) -> str:
-    """Say what moved, from what to what, and by how much."""
+    """Say by how much a figure moved, what it is of, and from what to what."""
     if row.baseline is None or row.baseline.measured is None:
-        return row.title
+        return printable(row.title)
     before, now = (figure_of(row.metric, figure) for figure in (row.baseline.measured, row.measured))
-    return printable(f"{row.title}: {before} to {now}, {change_text(row.baseline)}")
+    return printable(f"{change_text(row.baseline)}: {row.title}: {before} to {now}")
 
 
 def baseline_lines(rows: Sequence[Row], missing: Collection[Row], command: str, *, width: int) -> list[str]:
@@ -42,9 +42,7 @@ def baseline_lines(rows: Sequence[Row], missing: Collection[Row], command: str, 
     if len(improved) > MOST_NAMED:
         lines.append(f"  and {len(improved) - MOST_NAMED} more improvements")
     if improved:
-        lines.append(f"  take over: {command}")
+        lines.append(f"  take over: {printable(command)}")
     if missing:
-        lines.append(
-            f"dsocr: {len(missing)} stored rows were not measured: {printable(named([row.title for row in missing]))}"
-        )
+        lines.append(f"dsocr: {printable(not_measured(missing))}")
     return lines

@@ -41,7 +41,7 @@ def test_a_report_crosses_to_another_process_with_its_rows(make_row):
     sent = json.dumps(report("a", rows=[row], expected=["a"])._to_json())  # noqa: SLF001 - what xdist calls
     received = pytest.TestReport._from_json(json.loads(sent))  # noqa: SLF001
     assert attached_rows(received) == (row,)
-    assert collected(received) == Results((row,), (), {})
+    assert collected(received) == Results((row,), (), ({},))
 
 
 def test_a_subclass_of_text_does_not_cross_as_such(make_row):
@@ -60,7 +60,7 @@ def test_rows_stand_in_the_order_of_collection_however_they_came(make_row):
         report("b", rows=[second, third], expected=["a", "b"]),
         report("a", rows=[first]),
     )
-    assert results == Results((first, second, third), (), {})
+    assert results == Results((first, second, third), (), ({},))
 
 
 def test_a_row_of_a_test_that_nobody_expected_comes_last(make_row):
@@ -76,7 +76,7 @@ def test_a_test_that_runs_again_replaces_its_rows(make_row):
 def test_two_processes_that_expect_the_same_tests_count_them_once(make_row):
     row = make_row()
     results = collected(report("a", rows=[row], expected=["a", "b"]), report("b", rows=[row], expected=["a", "b"]))
-    assert results == Results((row, row), (), {})
+    assert results == Results((row, row), (), ({},))
 
 
 def test_a_test_that_was_never_reached_did_not_run():
@@ -108,11 +108,11 @@ def test_a_test_without_rows_did_not_run_for_the_reason_on_its_report(outcome, l
 def test_a_failed_comparison_did_run(make_row):
     row = make_row()
     results = collected(report("a", outcome="failed", longrepr="E  too far", rows=[row], expected=["a"]))
-    assert results == Results((row,), (), {})
+    assert results == Results((row,), (), ({},))
 
 
 def test_a_failure_of_a_test_that_compares_nothing_is_none_of_ours():
-    assert collected(report("other", outcome="failed", longrepr="E  boom")) == Results()
+    assert collected(report("other", outcome="failed", longrepr="E  boom")) == Results(environments=({},))
 
 
 def test_what_a_test_could_not_measure_is_listed_instead_of_the_test(make_row):
@@ -121,7 +121,7 @@ def test_what_a_test_could_not_measure_is_listed_instead_of_the_test(make_row):
     for rows in ([], [make_row()]):
         for outcome in ("failed", "skipped", "passed"):
             one = report("a", outcome=outcome, longrepr="told", rows=rows, not_run=listed, expected=["a"])
-            assert collected(one) == Results(tuple(rows), tuple(listed), {})
+            assert collected(one) == Results(tuple(rows), tuple(listed), ({},))
 
 
 def test_a_test_that_is_run_again_replaces_what_it_could_not_measure(make_row):
@@ -130,4 +130,4 @@ def test_a_test_that_is_run_again_replaces_what_it_could_not_measure(make_row):
 
 
 def test_the_environment_goes_into_the_results():
-    assert Collector().results({"torch": "2.13.0"}, stopped=STOPPED).environment == {"torch": "2.13.0"}
+    assert Collector().results({"torch": "2.13.0"}, stopped=STOPPED).environments == ({"torch": "2.13.0"},)

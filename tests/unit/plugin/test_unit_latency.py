@@ -8,6 +8,7 @@ import torch
 
 from pytest_dsocr import Case, NotSupportedError, Prediction, Subject
 from pytest_dsocr.measure import contention, device, latency
+from pytest_dsocr.measure.allocator import keep_freed_memory
 from pytest_dsocr.measure.contention import Usage
 from pytest_dsocr.measure.latency import LatencyMeasurer
 from pytest_dsocr.measure.lock import one_at_a_time
@@ -16,6 +17,7 @@ from pytest_dsocr.measure.settings import LatencySettings
 from pytest_dsocr.measure.timing import Effort
 from pytest_dsocr.metrics import LATENCY
 
+KEPT = ", freed memory kept" if keep_freed_memory() else ""
 EFFORT = Effort(seconds=0.0, warm_up_seconds=0.0)
 
 
@@ -103,7 +105,7 @@ def test_caches_are_cold_or_warm_before_each_run_and_the_row_says_which(measure,
     monkeypatch.setattr("pytest_dsocr.measure.cache.evictor", lambda *given: lambda: asked.append(given))
     measured = measure(cache=cache, repeats=1)
     assert asked == [(cache, "cpu")] * (2 + 5)
-    assert measured.notes == f"{cache} cache, eager, spread by scatter of the rounds"
+    assert measured.notes == f"{cache} cache{KEPT}, eager, spread by scatter of the rounds"
 
 
 def test_a_busy_machine_is_in_the_spread(measure, monkeypatch):
@@ -114,7 +116,7 @@ def test_a_busy_machine_is_in_the_spread(measure, monkeypatch):
     measured = measure()
     assert measured.spread == measured.details["contention"] == pytest.approx(0.5 - contention.TICK)
     assert measured.details["retries"] == EFFORT.retries
-    assert measured.notes == "cold cache, eager, spread by others' use of the CPU"
+    assert measured.notes == f"cold cache{KEPT}, eager, spread by others' use of the CPU"
 
 
 # --- what cannot be measured ---

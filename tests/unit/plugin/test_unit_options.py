@@ -21,7 +21,10 @@ def read(tmp_path):
     """
 
     def read(command_line=None, ini=None, **of_a_worker):
-        given, written = command_line or {}, {"dsocr_flop_formulas": [], "dsocr_require": [], **(ini or {})}
+        given, written = (
+            command_line or {},
+            {"dsocr_flop_formulas": [], "dsocr_require": [], "dsocr_report": [], **(ini or {})},
+        )
         (tmp_path / "project").mkdir(exist_ok=True)
         config = SimpleNamespace(
             getoption=given.get,

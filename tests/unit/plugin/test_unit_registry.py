@@ -91,8 +91,13 @@ def test_a_requirement_may_be_a_family_a_metric_or_a_layer(what):
 
 
 def test_an_unknown_requirement_is_refused_with_what_is_allowed():
-    with pytest.raises(OptionError, match=r"^--dsocr-require: got 'speed', allowed are all, gpu, flops, params, "):
+    with pytest.raises(OptionError, match=r"^--dsocr-require: got 'speed', allowed are all, gpu, baseline, flops, "):
         registry(require=("all", "speed"))
+
+
+def test_a_baseline_cannot_be_required_of_a_run_without_one():
+    with pytest.raises(OptionError, match=r"^--dsocr-require baseline: there is none to hold rows against"):
+        registry(require=("baseline",))
 
 
 def test_without_a_file_the_tolerances_are_those_of_the_metrics():

@@ -1,7 +1,7 @@
 """A time and its doubt, with clocks that show what they are told: rounds, repeats, retries, and the four parts."""
 
 import gc
-from itertools import chain, repeat
+from itertools import chain, count, repeat
 
 import pytest
 
@@ -30,7 +30,7 @@ class FakeClock:
         return shown
 
 
-def timed(clock, *, tolerance=0.1, others=(), before=lambda: None, **effort):
+def timed(clock, *, tolerance=0.1, others=(), before=lambda: None, faults=lambda: 0, **effort):
     """Time what does nothing: no warm-up beyond two runs, and five rounds an attempt unless said otherwise."""
     shares = chain(others, repeat(0.0))
     effort = Effort(**{"repeats": 1, "seconds": 0.0, "warm_up_seconds": 0.0, **effort})
@@ -40,6 +40,7 @@ def timed(clock, *, tolerance=0.1, others=(), before=lambda: None, **effort):
         tolerance=tolerance,
         effort=effort,
         before=before,
+        faults=faults,
         others=lambda: lambda: next(shares),
         now=lambda: clock.wall,
     )
@@ -61,6 +62,18 @@ def test_a_run_that_takes_all_the_time_warms_up_once_and_has_two_rounds():
     clock = FakeClock(30.0, 31.0, 32.0)
     assert timed(clock, most_seconds=10.0).seconds == (31.0, 32.0)
     assert clock.runs == 3
+
+
+def test_the_warm_up_goes_on_until_a_run_has_few_page_faults():
+    """A run of 1 s may have 3,000: the third is the first with so few, so three runs are not timed."""
+    counted = iter((0, 90_000, 90_000, 94_000, 94_000, 97_000))
+    assert timed(FakeClock(9.0, 1.0, 1.0), faults=lambda: next(counted)).seconds == QUIET
+
+
+def test_memory_that_never_settles_does_not_hold_up_the_measurement():
+    counted = count(step=10**6)
+    clock = FakeClock(*repeat(1.5, 6))
+    assert timed(clock, faults=lambda: next(counted), warm_up_runs=6, most_seconds=60.0).seconds == QUIET
 
 
 def test_short_runs_have_as_many_rounds_as_fill_the_least_time():

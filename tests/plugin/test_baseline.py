@@ -1,0 +1,235 @@
+"""A run against its baseline: what moved turns red, what an update stores, and what keeps it from storing anything."""
+
+import json
+
+import pytest
+
+TESTS = """
+SIZES = [4, 8]
+
+
+@pytest.mark.parametrize("tokens", SIZES)
+def test_flops(dsocr, tokens):
+    case = Case(f"{tokens} tokens", tokens=tokens)
+    dsocr.compare(linear, case, module=LINEAR, inputs=[torch.zeros(tokens, 8, device="meta")])
+
+
+def test_params(dsocr):
+    dsocr.compare(lambda: 8 * 16 + 16, Case("any"), metric="params", module=LINEAR, name="user.linear")
+"""
+
+LARGER = """
+LINEAR = torch.nn.Sequential(torch.nn.Linear(8, 16, device="meta"), torch.nn.Linear(16, 16, device="meta"))
+
+
+def linear(tokens):
+    return 2 * tokens * 8 * 16 + 2 * tokens * 16 * 16
+"""
+
+
+@pytest.fixture
+def stored(project):
+    """A project whose rows are stored in ``base.json``."""
+    project.tests(TESTS)
+    assert project.run("--dsocr-baseline=base.json", "--dsocr-update-baseline").ret == pytest.ExitCode.OK
+    return project
+
+
+def text(project, name="base.json"):
+    return (project.path / name).read_text(encoding="utf-8")
+
+
+def lines(project):
+    return [line.strip().rstrip(",") for line in text(project).splitlines() if line.startswith("  {")]
+
+
+def one_more_matmul(project):
+    """Change formula and module alike: they agree, and both have grown."""
+    project.tests(LARGER + TESTS.replace("8 * 16 + 16,", "8 * 16 + 16 + 16 * 16 + 16,"))
+
+
+# --- what a run says ---
+
+
+def test_a_run_like_the_stored_one_is_green_and_says_so(stored):
+    result = stored.run("--dsocr-baseline=base.json", "--dsocr-require=baseline", "--dsocr-json=rows.json")
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["dsocr: baseline: 3 rows of this device in *base.json"])
+    result.stdout.fnmatch_lines(["dsocr: against the baseline: 3 same"])
+    assert [row["baseline"]["change"] for row in stored.rows()] == ["same"] * 3
+
+
+def test_a_regression_fails_its_test_with_what_moved_by_how_much_against_what(stored):
+    """Prediction and measurement agree; 4 tokens take 2 x 4 x 16 x 16 = 2,048 FLOPs more than the stored 1,024."""
+    one_more_matmul(stored)
+    result = stored.run("--dsocr-baseline=base.json", "--dsocr-json=rows.json", "-k", "4")
+    result.assert_outcomes(failed=1, deselected=2)
+    result.stdout.fnmatch_lines(
+        [
+            "user.linear, 4 tokens, tensor FLOPs: fail, +200% of the stored",
+            "  predicted   3,072",
+            "  measured    3,072",
+            "  stored      1,024, regression: +200% of the stored, in *base.json",
+            "  reason      regression: +200% of the stored",
+        ]
+    )
+    (row,) = stored.rows()
+    assert (row["verdict"], row["baseline"]["measured"]) == ("fail", 1024)
+
+
+def test_a_regression_stops_the_run_and_is_the_last_failed_like_any_other(stored):
+    one_more_matmul(stored)
+    stored.spawn("--dsocr-baseline=base.json", "-x").assert_outcomes(failed=1)
+    stored.spawn("--dsocr-baseline=base.json", "--lf").assert_outcomes(failed=1)
+
+
+def test_an_improvement_is_a_notice_with_the_command_that_takes_it_over(stored):
+    one_more_matmul(stored)
+    stored.run("--dsocr-baseline=base.json", "--dsocr-update-baseline")
+    stored.tests(TESTS)
+    result = stored.run("--dsocr-baseline=base.json")
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(
+        [
+            "dsocr: against the baseline: 3 improvements",
+            "  improvement: -66.7% of the stored: user.linear, 4 tokens, tensor_flops: 3,072*",
+            "  take over: pytest *--dsocr-baseline=base.json --dsocr-update-baseline",
+        ]
+    )
+
+
+@pytest.mark.parametrize("path", ["none.json", "none"], ids=["file", "folder"])
+def test_a_device_without_a_baseline_is_told_in_the_header_and_red_if_required(project, path):
+    project.tests(TESTS)
+    result = project.run(f"--dsocr-baseline={path}")
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["dsocr: baseline: not run: none for meta, torch *--dsocr-update-baseline stores one"])
+    required = project.run(f"--dsocr-baseline={path}", "--dsocr-require=baseline")
+    assert required.ret == pytest.ExitCode.TESTS_FAILED
+    required.stdout.fnmatch_lines(["dsocr: --dsocr-require baseline: 3 rows have no stored row: user.linear, 4*"])
+    assert not (project.path / path).exists()
+
+
+def test_a_baseline_of_another_device_is_told(stored):
+    other = json.loads(text(stored))
+    for row in other["rows"]:
+        row["device"]["torch"] = "1.0"
+    stored.write("base.json", json.dumps(other))
+    result = stored.run("--dsocr-baseline=base.json")
+    result.stdout.fnmatch_lines(["dsocr: baseline: not run: none for meta, torch *: it has rows of meta, torch 1.0;*"])
+
+
+def test_a_baseline_of_another_model_is_red(stored):
+    stored.write("base.json", text(stored).replace('"model": "user"', '"model": "other"'))
+    result = stored.run("--dsocr-baseline=base.json")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["dsocr: baseline: none of its 3 rows of this device is of this run: * of other*"])
+
+
+def test_stored_rows_that_a_skipped_test_did_not_measure_are_named_and_red_if_required(stored):
+    stored.tests(TESTS.replace("def test_params", '@pytest.mark.skip(reason="not today")\ndef test_params'))
+    result = stored.run("--dsocr-baseline=base.json")
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["dsocr: stored and not measured: user.linear, any, params"])
+    required = stored.run("--dsocr-baseline=base.json", "--dsocr-require=baseline")
+    assert required.ret == pytest.ExitCode.TESTS_FAILED
+
+
+# --- what an update stores ---
+
+
+def test_an_update_stores_what_is_new_or_moved_and_keeps_the_other_lines(stored):
+    before = lines(stored)
+    stored.tests(TESTS.replace("[4, 8]", "[8, 16]"))
+    result = stored.run("--dsocr-baseline=base.json", "--dsocr-update-baseline", "-k", "16 or params")
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["dsocr: baseline: 1 stored in *base.json, 3 kept as they were"])
+    assert [line for line in lines(stored) if line in before] == before
+    (new,) = (json.loads(line) for line in lines(stored) if line not in before)
+    assert new["case"] == "16 tokens"
+
+
+def test_an_update_of_what_has_not_moved_leaves_the_file_alone(stored):
+    stored.write("base.json", text(stored).replace(' "not_run": []', ' "not_run":   []'))
+    before = text(stored)
+    result = stored.run("--dsocr-baseline=base.json", "--dsocr-update-baseline")
+    result.stdout.fnmatch_lines(["dsocr: baseline: nothing has moved, *base.json is as it was"])
+    assert text(stored) == before
+
+
+def test_an_update_takes_a_regression_over_and_the_next_run_is_green(stored):
+    one_more_matmul(stored)
+    assert stored.run("--dsocr-baseline=base.json").ret == pytest.ExitCode.TESTS_FAILED
+    assert stored.run("--dsocr-baseline=base.json", "--dsocr-update-baseline").ret == pytest.ExitCode.OK
+    stored.run("--dsocr-baseline=base.json").stdout.fnmatch_lines(["dsocr: against the baseline: 3 same"])
+
+
+def test_what_fails_against_its_prediction_is_not_stored(stored):
+    before = text(stored)
+    stored.tests(TESTS + "\n\ndef linear(tokens):\n    return 1\n")
+    result = stored.run("--dsocr-baseline=base.json", "--dsocr-update-baseline")
+    result.assert_outcomes(failed=2, passed=1)
+    assert text(stored) == before
+
+
+@pytest.mark.parametrize("how", [(), ("-n2",)], ids=["plain", "xdist"])
+def test_a_folder_has_a_file_for_each_device(project, how):
+    project.tests(TESTS)
+    result = project.spawn("--dsocr-baseline=base", "--dsocr-update-baseline", *how)
+    assert result.ret == pytest.ExitCode.OK
+    (file,) = (project.path / "base").iterdir()
+    assert file.name.startswith("meta-torch-")
+    project.spawn("--dsocr-baseline=base", *how).stdout.fnmatch_lines(["dsocr: against the baseline: 3 same"])
+
+
+# --- what keeps an update from storing anything ---
+
+
+def test_a_worker_that_dies_is_red_and_names_what_is_missing_and_nothing_is_stored(stored):
+    before = text(stored)
+    stored.tests(TESTS.replace("def test_params(dsocr):", "def test_params(dsocr):\n    __import__('os')._exit(9)"))
+    result = stored.spawn("-n2", "--dsocr-baseline=base.json", "--dsocr-update-baseline")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(
+        [
+            "dsocr: --dsocr-update-baseline: nothing was stored: did not run to their end: *::test_params",
+            "dsocr: --dsocr-update-baseline: nothing was stored: stored and not measured: user.linear, any, params",
+        ]
+    )
+    assert text(stored) == before
+
+
+def test_a_run_that_was_stopped_stores_nothing(stored):
+    before = text(stored)
+    stored.tests("def test_breaks(dsocr):\n    raise ValueError\n" + TESTS.replace("SIZES = [4, 8]", "SIZES = [32]"))
+    assert stored.run("-x", "--dsocr-baseline=base.json", "--dsocr-update-baseline").ret == pytest.ExitCode.TESTS_FAILED
+    assert text(stored) == before
+
+
+def test_an_update_without_a_baseline_is_refused(project):
+    project.plain_test()
+    result = project.run("--dsocr-update-baseline")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--dsocr-update-baseline: there is no baseline to update; name it with*"])
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "*base.json: is no JSON: *"),
+        (
+            '{"schema": 3}',
+            "*base.json: got schema 3, allowed are rows files of schemas 1 to 2; it was written*",
+        ),
+        ('{"schema": 2, "environments": [], "rows": [{}], "not_run": []}', "*base.json: rows[[]0]: *"),
+    ],
+    ids=["truncated", "of a schema to come", "a row without fields"],
+)
+def test_a_baseline_that_cannot_be_read_is_refused_before_anything_runs(project, content, said):
+    project.plain_test()
+    project.write("base.json", content)
+    result = project.run("--dsocr-baseline=base.json", "--dsocr-update-baseline")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([said])
+    assert text(project) == content
+    assert not (project.path / "ran").exists()
