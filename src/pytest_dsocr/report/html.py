@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from .html_data import embedded, report_data
-from .html_layers import grid_map, layer_states
+from .html_layers import grid_states, layer_map
 from .html_run import devices_of, environment_lines, rules_of, unmade
 from .html_story import stories_of
 from .html_summary import headline, moved_rows
@@ -61,12 +61,12 @@ def html_text(results: Results, labels: Mapping[str, str], families: Mapping[str
             policy=_policy(style, script),
             style=Markup(style),
             script=Markup(script),
-            data=Markup(embedded(report_data(results, labels, families))),
+            data=Markup(embedded(report_data(results, labels))),
             head=headline(results),
             complaints=results.complaints,
             moved=moved_rows(results.rows, labels),
-            states=layer_states(results.rows, labels),
-            grids=grid_map(results.rows),
+            layers=layer_map(results.rows, labels, families),
+            grids=grid_states(results.rows),
             stories=stories_of(results.rows, labels),
             rules=rules_of(results.rows, labels),
             unmade=unmade(results.not_run),

@@ -25,6 +25,9 @@ __all__ = ["embedded", "report_data"]
 MOST_EXACT = 2**53
 """Up to here a number of the page's script holds every whole number."""
 
+MOST_WRITTEN = 1e21
+"""From here on a float is written with an exponent, as it is in a terminal."""
+
 USUAL_CARD = "RTX 5090"
 """Whose roofs are drawn where the rows were measured on no card that is known."""
 
@@ -57,13 +60,14 @@ class _Texts(_Table):
         return self.place(text, printable(text)) if found is None else found
 
 
-def report_data(results: Results, labels: Mapping[str, str], families: Mapping[str, str]) -> dict[str, Any]:
+def report_data(results: Results, labels: Mapping[str, str]) -> dict[str, Any]:
     """Gather what the page's script needs.
 
     A column is a list with a value a row, or ``{"all": value}`` where all rows have the same. Texts are places in
     ``texts``, sizes and devices in tables of their own; whole numbers that a script cannot hold are strings.
     """
     rows = results.rows
+    metrics = dict.fromkeys(row.metric for row in rows)
     texts, sizes, devices, shapes = _Texts(), _Table(), _Table(), _Table()
     columns: dict[str, Any] = {
         name: _column([texts.at(getattr(row, name)) for row in rows]) for name in (*_TEXTS, *_MORE_TEXTS)
@@ -74,7 +78,10 @@ def report_data(results: Results, labels: Mapping[str, str], families: Mapping[s
         "grid": _column([texts.at(grid_of(row.case)) for row in rows]),
         "device": _column([devices.place(row.device, _device(row.device, texts)) for row in rows]),
         "sizes": _column(
-            [sizes.place(tuple(row.sizes.items()), {printable(k): _number(v) for k, v in row.sizes.items()}) for row in rows]
+            [
+                sizes.place(tuple(row.sizes.items()), {printable(k): _number(v) for k, v in row.sizes.items()})
+                for row in rows
+            ]
         ),
         "details": _column([{printable(k): _number(v) for k, v in row.details.items()} or None for row in rows]),
         "band": _column([[_number(end) for end in row.band] if row.band else None for row in rows]),
@@ -89,8 +96,7 @@ def report_data(results: Results, labels: Mapping[str, str], families: Mapping[s
         "sizes": sizes.values,
         "devices": devices.values,
         "shapes": shapes.values,
-        "labels": {name: printable(labels.get(name, name)) for name in dict.fromkeys(row.metric for row in rows)},
-        "families": {name: printable(families.get(name, "")) for name in dict.fromkeys(row.metric for row in rows)},
+        "labels": {printable(name): printable(labels.get(name, name)) for name in metrics},
         "cards": [_card(card) for card in known_devices()],
         "card": _measured_card(rows) or USUAL_CARD,
     }
@@ -110,15 +116,16 @@ def _column(values: list[Any]) -> Any:
 
 
 def _number(value: float | None) -> Any:
-    """Shorten a float to the digits that are shown, and one more; a string for what the script cannot hold."""
+    """Write a figure: a string for what the script cannot hold, and of a float no more digits than count."""
     if value is None:
         return None
-    if isinstance(value, int):
-        return value if abs(value) < MOST_EXACT else str(value)
-    if not math.isfinite(value):
-        return str(value)
-    short = float(f"{value:.7g}")
-    return int(short) if short.is_integer() and abs(short) < MOST_EXACT else short
+    if not isinstance(value, int):
+        if not math.isfinite(value):
+            return str(value)
+        if not value.is_integer() or abs(value) >= MOST_WRITTEN:
+            return float(f"{value:.12g}")
+        value = int(value)
+    return value if abs(value) < MOST_EXACT else str(value)
 
 
 def _device(device: Device, texts: _Texts) -> dict[str, Any]:
@@ -154,7 +161,11 @@ def _terms(terms: Sequence[Term], texts: _Texts, shapes: _Table) -> list[Any] | 
 def _card(card: Card) -> dict[str, Any]:
     return {
         "name": card.name,
-        "peaks": {"bfloat16": card.bf16_flops_per_s, "float16": card.fp16_flops_per_s, "float32": card.fp32_flops_per_s},
+        "peaks": {
+            "bfloat16": card.bf16_flops_per_s,
+            "float16": card.fp16_flops_per_s,
+            "float32": card.fp32_flops_per_s,
+        },
         "bandwidth": card.bandwidth_bytes_per_s,
         "source": "; ".join(dict.fromkeys(filter(None, (card.peaks_source, card.bandwidth_source)))),
     }

@@ -1,9 +1,9 @@
-"""The state of every layer and of every crop grid, for the page's two maps."""
+"""The state of every layer and of every crop grid."""
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -12,16 +12,13 @@ from ..compare import Verdict
 from .text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from ..row import Row
 
-__all__ = ["WORST_FIRST", "GridMap", "LayerState", "State", "grid_map", "grid_of", "layer_states", "rows_link"]
+__all__ = ["WORST_FIRST", "LayerMap", "LayerState", "State", "grid_of", "grid_states", "layer_map", "rows_link"]
 
 WORST_FIRST = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.NOT_RUN, Verdict.PASS)
-
-MOST_SIDES = 64
-"""Heights or widths of grids beyond which no map is drawn."""
 
 _GRID = re.compile(r"(\d{1,4})x(\d{1,4})(?![\w.])", re.ASCII)
 
@@ -47,12 +44,12 @@ class LayerState:
 
 
 @dataclass(frozen=True, slots=True)
-class GridMap:
-    """The map of crop grids: heights downwards, widths across, and a state where a grid has rows."""
+class LayerMap:
+    """The map of layers: families with how many metrics each has, the metrics, and a line a layer."""
 
-    widths: tuple[int, ...]
-    lines: tuple[tuple[int, tuple[State | None, ...]], ...]
-    count: int
+    families: tuple[tuple[str, int], ...]
+    metrics: tuple[str, ...]
+    lines: tuple[LayerState, ...]
 
 
 def grid_of(case: str) -> str:
@@ -66,50 +63,51 @@ def rows_link(**names: str) -> str:
     return f"#rows?{urlencode({key: printable(name) for key, name in names.items()})}"
 
 
-def layer_states(rows: Sequence[Row], labels: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[LayerState, ...]]:
-    """Map all layers: the heads of the columns, which are the metrics, and a line a layer."""
+def layer_map(rows: Sequence[Row], labels: Mapping[str, str], families: Mapping[str, str]) -> LayerMap:
+    """Map all layers; metrics of one family stand side by side."""
     found: defaultdict[str, defaultdict[str, list[Verdict]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         found[row.layer][row.metric].append(row.verdict)
-    there = {row.metric for row in rows}
-    metrics = [name for name in labels if name in there] + sorted(there - labels.keys())
+    metrics = _by_family({row.metric for row in rows}, labels, families)
     lines = [
         LayerState(
             layer,
             rows_link(layer=layer),
             tuple(
-                _state(found[layer][metric], f"{layer}, {labels.get(metric, metric)}", layer=layer, metric=metric)
+                _state(verdicts, f"{layer}, {labels.get(metric, metric)}", layer=layer, metric=metric)
+                if (verdicts := found[layer].get(metric))
+                else None
                 for metric in metrics
             ),
         )
         for layer in sorted(found)
     ]
-    return tuple(labels.get(name, name) for name in metrics), tuple(lines)
+    spans = Counter(families.get(metric, "") for metric in metrics)
+    return LayerMap(tuple(spans.items()), tuple(labels.get(name, name) for name in metrics), tuple(lines))
 
 
-def grid_map(rows: Iterable[Row]) -> GridMap | None:
-    """Map all crop grids; None where cases name fewer than two, or too many for a map."""
-    found: defaultdict[tuple[int, int], list[Verdict]] = defaultdict(list)
+def _by_family(there: Collection[str], labels: Mapping[str, str], families: Mapping[str, str]) -> list[str]:
+    """Order metrics as ``labels`` has them, those of a family after its first."""
+    known = [name for name in labels if name in there] + sorted(name for name in there if name not in labels)
+    order = list(dict.fromkeys(families.get(name, "") for name in known))
+    return sorted(known, key=lambda name: order.index(families.get(name, "")))
+
+
+def grid_states(rows: Iterable[Row]) -> tuple[tuple[str, State], ...]:
+    """List the crop grids that rows of the whole model are on, those of the fewest crops first."""
+    found: defaultdict[str, list[Verdict]] = defaultdict(list)
     for row in rows:
         if row.layer.startswith("model.") and (grid := grid_of(row.case)):
-            high, wide = map(int, grid.split("x"))
-            found[high, wide].append(row.verdict)
-    heights, widths = (tuple(sorted({grid[axis] for grid in found})) for axis in (0, 1))
-    if len(found) < 2 or max(len(heights), len(widths)) > MOST_SIDES:
-        return None
-    lines = tuple(
-        (
-            high,
-            tuple(_state(found.get((high, wide), []), f"{high}x{wide} crops", grid=f"{high}x{wide}") for wide in widths),
-        )
-        for high in heights
-    )
-    return GridMap(widths, lines, len(found))
+            found[grid].append(row.verdict)
+    return tuple((grid, _state(found[grid], f"{grid} crops", grid=grid)) for grid in sorted(found, key=_crops))
 
 
-def _state(verdicts: Sequence[Verdict], about: str, **names: str) -> State | None:
-    if not verdicts:
-        return None
+def _crops(grid: str) -> tuple[int, int]:
+    high, wide = map(int, grid.split("x"))
+    return high * wide, high
+
+
+def _state(verdicts: Sequence[Verdict], about: str, **names: str) -> State:
     worst = next(verdict for verdict in WORST_FIRST if verdict in verdicts)
     others = sum(verdict is not Verdict.PASS for verdict in verdicts)
     said = f"{about}: {len(verdicts):,} compared, {f'{others:,} no pass' if others else 'all pass'}"

@@ -41,7 +41,7 @@ def rules_of(rows: Sequence[Row], labels: Mapping[str, str]) -> tuple[RuleLine, 
         RuleLine(
             rule=rule,
             allowed=f"±{share(rtol)}" if rtol else "0",
-            because=because,
+            because=because or ("" if rtol else "held to the last digit"),
             metrics=", ".join(dict.fromkeys(labels.get(row.metric, row.metric) for row in judged)),
             devices=", ".join(dict.fromkeys(f"{row.device.type} {row.device.name}".strip() for row in judged)),
             count=len(judged),
@@ -74,4 +74,4 @@ def devices_of(rows: Iterable[Row]) -> tuple[tuple[str, int], ...]:
 def _largest(rows: Iterable[Row]) -> str:
     sizes = [abs(row.relative_difference) for row in rows if row.relative_difference is not None]
     known = [size for size in sizes if not math.isnan(size)]
-    return share(max(known)) if known else "–"
+    return share(max(known)) if known else "-"

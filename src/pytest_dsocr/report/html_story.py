@@ -117,7 +117,10 @@ def _figures(row: Row) -> Iterable[tuple[str, str]]:
         ("baseline", _standing(row)),
         ("sizes", ", ".join(f"{name}={size:,}" for name, size in row.sizes.items())),
         ("measured on", str(row.device)),
-        ("as", ", ".join(filter(None, (row.implementation, row.attention and f"{row.attention} attention", row.dtype)))),
+        (
+            "as",
+            ", ".join(filter(None, (row.implementation, row.attention and f"{row.attention} attention", row.dtype))),
+        ),
         ("how", row.notes),
         ("test", row.test),
     )
@@ -135,8 +138,8 @@ def _standing(row: Row) -> str:
 
 
 def _term_line(term: Term) -> TermLine:
-    times = f" × {term.launches:,}" if term.launches > 1 else ""
-    calls = f" × {term.calls:,}" if term.calls > 1 else ""
+    times = f" x {term.launches:,}" if term.launches > 1 else ""
+    calls = f" x {term.calls:,}" if term.calls > 1 else ""
     return TermLine(
         f"{term.op}{times}" if term.op else "",
         term.kind,

@@ -9,7 +9,7 @@ from ..baseline import change_text
 from ..compare import Verdict
 from ..row import Change
 from .against import counts_text
-from .html_layers import WORST_FIRST, rows_link
+from .html_layers import rows_link
 from .text import figure_of, printable
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ MARKS = {
     Verdict.FAIL: "✗",
     Verdict.ERROR: "!",
     Verdict.INCONCLUSIVE: "?",
-    Verdict.NOT_RUN: "–",
+    Verdict.NOT_RUN: "-",
 }
 """What stands for a verdict beside its colour."""
 
@@ -79,7 +79,7 @@ def headline(results: Results) -> Headline:
     everything = sum(counts.values())
     listed = tuple(
         Count(verdict, counts[verdict], counts[verdict] / everything, MARKS[verdict], _link(verdict))
-        for verdict in reversed(WORST_FIRST)
+        for verdict in Verdict
         if counts[verdict]
     )
     sources = dict.fromkeys(row.baseline.source for row in results.rows if row.baseline and row.baseline.source)

@@ -44,7 +44,7 @@ function chart(name, paint) {
     drawn = width;
     points = made;
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    svg.replaceChildren(...parts.flat(), draw("circle", { class: "halo", r: 7, visibility: "hidden" }));
+    svg.replaceChildren(...parts.flat(Infinity), draw("circle", { class: "halo", r: 7, visibility: "hidden" }));
     hide();
   }
 

@@ -67,4 +67,4 @@ function difference(predicted, measured) {
 const distinct = (values) => [...new Set(values)];
 const collator = new Intl.Collator("en", { numeric: true });
 const VERDICTS = ["error", "fail", "inconclusive", "not run", "pass"]; // the worst first
-const MARKS = { pass: "✓", fail: "✗", error: "!", inconclusive: "?", "not run": "–" };
+const MARKS = { pass: "✓", fail: "✗", error: "!", inconclusive: "?", "not run": "-" };

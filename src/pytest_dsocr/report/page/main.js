@@ -8,32 +8,41 @@ function reveal(id, draws) {
   for (const one of document.querySelectorAll(`[data-needs="${id}"]`)) one.hidden = false;
 }
 
-// Arrow keys in the map of layers and of grids, whose places Tab passes over but for one.
-function mapKeys(table) {
-  const links = [...table.querySelectorAll("a")];
-  links.forEach((link, at) => {
+// Arrow keys go through places of which Tab reaches one: all layers in two directions, all crop grids in one.
+function onePlaceByTab(container, next) {
+  container.querySelectorAll("a").forEach((link, at) => {
     link.tabIndex = at ? -1 : 0;
   });
-  const inCell = (line, at) => line?.cells[at]?.querySelector("a");
-  roving(table, "a", (link, key) => {
-    const cell = link.closest("td, th");
-    const line = cell.parentElement;
-    const step = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] }[key];
-    if (!step) return null;
-    const lines = [...table.tBodies[0].rows];
-    let [down, across] = [lines.indexOf(line), cell.cellIndex];
-    do {
-      down += step[0];
-      across += step[1];
-      const found = inCell(lines[down], across);
-      if (found) return found;
-    } while (lines[down]?.cells[across]);
-    return null;
-  });
+  roving(container, "a", next);
+}
+
+function besideInTable(link, key) {
+  const step = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] }[key];
+  if (!step) return null;
+  const cell = link.closest("td, th");
+  const lines = [...cell.closest("tbody").rows];
+  let [down, across] = [lines.indexOf(cell.parentElement), cell.cellIndex];
+  while (lines[down]?.cells[across]) {
+    down += step[0];
+    across += step[1];
+    const found = lines[down]?.cells[across]?.querySelector("a");
+    if (found) return found;
+  }
+  return null;
+}
+
+function besideInList(link, key) {
+  const item = link.parentElement;
+  const list = item.parentElement;
+  return {
+    ArrowRight: item.nextElementSibling, ArrowLeft: item.previousElementSibling,
+    Home: list.firstElementChild, End: list.lastElementChild,
+  }[key]?.querySelector("a");
 }
 
 themeButton(byId("theme"));
-for (const table of document.querySelectorAll("table.map")) mapKeys(table);
+for (const table of document.querySelectorAll("table.map")) onePlaceByTab(table, besideInTable);
+for (const list of document.querySelectorAll("ul.grids")) onePlaceByTab(list, besideInList);
 if (data.count) {
   const table = rowTable();
   byId("table").append(table.element);

@@ -2,6 +2,7 @@
 
 const LEAST_INTENSITY = 0.01; // FLOPs a byte below which a layer only moves bytes, and is not drawn
 const LANE = 17;
+const COUNTS = ["tensor_flops", "cuda_flops", "io_bytes"]; // a layer at a size of which all three were counted has a place
 const GROUPS = ["vision", "llama", "decoder", "model"];
 
 const withoutTime = (name) => name.replace(/,? in time$/, "");
@@ -11,14 +12,14 @@ function works() {
   const found = new Map();
   for (const row of allRows) {
     const metric = field.metric(row);
-    if (!["tensor_flops", "cuda_flops", "io_bytes", "latency_s"].includes(metric)) continue;
+    if (!COUNTS.includes(metric) && metric !== "latency_s") continue;
     const key = [field.model(row), field.implementation(row), field.attention(row), field.dtype(row), field.layer(row),
       withoutTime(field.case(row)), JSON.stringify(field.sizes(row))].join("\n");
     if (!found.has(key)) found.set(key, {});
     found.get(key)[metric] ??= row;
   }
-  return [...found.values()].filter((one) => "io_bytes" in one && ("tensor_flops" in one || "cuda_flops" in one)).map((one) => {
-    const measured = (metric) => one[metric] === undefined ? 0 : number(field.measured(one[metric]));
+  return [...found.values()].filter((one) => COUNTS.every((metric) => metric in one)).map((one) => {
+    const measured = (metric) => number(field.measured(one[metric]));
     const flops = measured("tensor_flops") + measured("cuda_flops");
     const bytes = measured("io_bytes");
     const row = one.io_bytes;
@@ -36,14 +37,15 @@ function rooflinePlot(place) {
   if (!card) return false;
   const timed = all.filter((work) => work.time !== undefined);
   const about = make("p", { class: "note" });
+  const source = make("p", { class: "note" });
   const picture = chart("Layers under the roofs of a card, by FLOPs a byte", (width) => rooflinePicture(width, all, card, dtype));
   const say = () => {
     const ridge = card.peaks[dtype] / card.bandwidth;
     const left = distinct(all.filter((work) => work.intensity < ridge).map((work) => work.layer)).length;
     about.textContent = `${card.name}: ${scaledText(card.peaks[dtype], "FLOP/s")} dense in ${dtype}, ${scaledText(card.bandwidth, "B/s")}, so ` +
       `below ${general(ridge, 3)} FLOP a byte memory is the bound: ${figure(left)} of ${figure(distinct(all.map((work) => work.layer)).length)} layers are there at some size. ` +
-      (timed.length ? `Filled marks attain what was measured on ${distinct(timed.map((work) => deviceText(work.time))).join("; ")}. ` : "No time was measured: marks stand at the roof. ") +
-      `Source: ${card.source}.`;
+      (timed.length ? `Filled marks attain what was measured on ${distinct(timed.map((work) => deviceText(work.time))).join("; ")}. ` : "No time was measured of them: marks stand at the roof.");
+    source.textContent = `The card's figures: ${card.source}`;
   };
   const [control, select] = choice("Roofs of", cards.map((one) => [one.name, one.name]), (value) => {
     card = cards.find((one) => one.name === value);
@@ -52,7 +54,7 @@ function rooflinePlot(place) {
   });
   select.value = card.name;
   say();
-  place.append(make("div", { class: "filters" }, control), about, groupKey(all), picture.element);
+  place.append(make("div", { class: "filters" }, control), about, groupKey(all), picture.element, source);
   return true;
 }
 
@@ -76,7 +78,7 @@ function rooflinePicture(width, all, card, dtype) {
   const roof = (intensity) => Math.min(peak, intensity * card.bandwidth);
   const intensities = [...all.map((work) => work.intensity), ridge];
   const rates = [...all.map((work) => attained(work)).filter((rate) => rate > 0 && Number.isFinite(rate)), ...all.map((work) => roof(work.intensity)), peak];
-  const box = { left: narrow ? 128 : 206, right: width - 14, top: 26, bottom: 300 };
+  const box = { left: narrow ? 128 : 218, right: width - 14, top: 26, bottom: 300 };
   const x = logarithmic(Math.min(...intensities) / 1.5, Math.max(...intensities) * 1.5, box.left, box.right);
   const y = logarithmic(Math.min(...rates) / 2, peak * 2, box.bottom, box.top);
   const lanesTop = box.bottom + 44;
@@ -112,7 +114,7 @@ function rooflinePicture(width, all, card, dtype) {
     return marker(at, left, top, `mark small tone-${at % 4}${up && work.time === undefined ? " pale" : " full"}`);
   });
   const frame = axes(box, x, y, {
-    xText: (value) => general(value, 3), yText: (value) => scaledText(value, "", 3),
+    xText: (value) => value < 1 ? general(value, 3) : figure(value), yText: (value) => scaledText(value, "", 3),
     xTitle: "FLOP a byte", yTitle: "FLOP/s",
   });
   return { height: bottom + 8, parts: [frame, lanes.flat(), roofs, marks], points: points.sort((one, other) => one.x - other.x) };

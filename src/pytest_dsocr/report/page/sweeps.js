@@ -7,12 +7,12 @@ function sweepPlots(place) {
   if (!series.length) return false;
   const metrics = Object.keys(data.labels).filter((name) => series.some((one) => one.metric === name));
   const plots = make("div", { class: "plots" });
-  const state = { metric: metrics[0], axis: "" };
+  const state = { metric: metrics[0], axis: "", scale: "linear" };
   const render = () => {
     const those = series.filter((one) => one.metric === state.metric);
     const axesThere = Object.keys(AXES).filter((axis) => those.some((one) => one.axis === axis));
     const shown = those.filter((one) => one.axis === (axesThere.includes(state.axis) ? state.axis : axesThere[0]));
-    plots.replaceChildren(...[...grouping(shown, (one) => one.panel).values()].map(sweepPanel));
+    plots.replaceChildren(...[...grouping(shown, (one) => one.panel).values()].map((members) => sweepPanel(members, state.scale)));
   };
   const set = (name) => (value) => {
     state[name] = value;
@@ -21,6 +21,7 @@ function sweepPlots(place) {
   const controls = make("div", { class: "filters" }, choice("Metric", metrics.map((name) => [name, label(name)]), set("metric"))[0]);
   const axesOfAll = Object.keys(AXES).filter((axis) => series.some((one) => one.axis === axis));
   if (axesOfAll.length > 1) controls.append(choice("Over", axesOfAll.map((axis) => [axis, AXES[axis]]), set("axis"))[0]);
+  controls.append(choice("Scale", [["linear", "linear"], ["log", "logarithmic"]], set("scale"))[0]);
   place.append(
     make("p", { class: "note" }, "A line is predicted, a mark is measured; a cross is no pass. Arrow keys go from point to point, Enter leads to the row."),
     controls, plots);
@@ -28,17 +29,17 @@ function sweepPlots(place) {
   return true;
 }
 
-function sweepPanel(members) {
+function sweepPanel(members, scale) {
   const [{ metric, axis, panel }] = members;
   const values = members.flatMap((one) => one.points.flatMap(({ row }) => [field.predicted(row), field.measured(row)].map(number))).filter(Number.isFinite);
   const places = members.flatMap((one) => one.points.map((point) => point.x));
   const count = distinct(places).length;
   const { element } = chart(`${label(metric)}, ${panel}: ${figure(count)} places of ${AXES[axis]}, predicted and measured`, (width) => {
-    const box = { left: 62, right: width - 12, top: 26, bottom: 214 };
-    const x = linear(0, Math.max(...places), box.left, box.right);
-    const y = linear(0, Math.max(...values) * 1.04 || 1, box.bottom, box.top);
+    const box = { left: isTime(metric) ? 66 : 46, right: width - 12, top: 26, bottom: 214 };
+    const x = spanning(places, scale, box.left, box.right);
+    const y = spanning(values, scale, box.bottom, box.top);
     const frame = axes(box, x, y, {
-      xText: (value) => figure(value), yText: (value) => quantity(metric, value, 3),
+      xText: (value) => figure(value), yText: (value) => isTime(metric) ? secondsText(value) : scaledText(value, "", 3),
       xTitle: AXES[axis], yTitle: label(metric), xCount: width < 420 ? 4 : 6,
     });
     const points = members.flatMap((one, at) => one.points.map((point) => pointOf(one, at, point, x, y)));
@@ -48,7 +49,15 @@ function sweepPanel(members) {
     return { height: 250, parts: [frame, lines, marks], points: points.sort((one, other) => one.x - other.x) };
   });
   const names = members.length > 1 ? make("ul", { class: "key" }, members.map((one, at) => make("li", {}, keyMark(at), one.name))) : null;
-  return make("figure", { class: "plot" }, make("figcaption", {}, make("b", {}, panel.replace(/^model\./, "")), names), element);
+  const title = panel.replace(/^model\./, "").replace(/ \*/g, "");
+  return make("figure", { class: "plot" }, make("figcaption", {}, make("b", {}, title)), element, names);
+}
+
+// A scale that has room for all values, and for 0 unless it is logarithmic.
+function spanning(values, scale, from, to) {
+  const above = values.filter((value) => value > 0);
+  if (scale === "log" && above.length) return logarithmic(Math.min(...above) / 1.15, Math.max(...above) * 1.15, from, to);
+  return linear(0, Math.max(...values, 0) * 1.04 || 1, from, to);
 }
 
 function keyMark(at) {

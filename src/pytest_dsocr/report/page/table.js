@@ -1,6 +1,6 @@
 // The table of all rows: as many lines as are looked at, sorted by a column, each opened by a click or a key.
 
-const FIRST_LINES = 100;
+const FIRST_LINES = 50;
 const MORE_LINES = 200;
 
 const byText = (name) => {
@@ -55,7 +55,9 @@ function rowTable() {
   let sorting = { column: COLUMNS.find((one) => one.name === "verdict"), descending: false };
   const status = make("p", { class: "note", role: "status", id: "row-count" });
   const body = make("tbody", { role: "rowgroup" });
-  const more = make("button", { type: "button", class: "more", onclick: () => grow(MORE_LINES) });
+  const some = make("button", { type: "button", onclick: () => grow(MORE_LINES) });
+  const rest = make("button", { type: "button", onclick: () => grow(Infinity) });
+  const more = make("div", { class: "more" }, some, rest);
   const heads = COLUMNS.map((column) => make("th", { scope: "col", role: "columnheader", class: FIGURES.includes(column.name) ? "figure" : null },
     make("button", { type: "button", onclick: () => sortBy(column) }, column.name)));
   const filters = filterPanel(refilter);
@@ -93,7 +95,9 @@ function rowTable() {
     body.append(...shown.slice(from, lines).map(lineOf));
     if (from === 0 && body.firstElementChild) body.querySelector(".open").tabIndex = 0;
     more.hidden = lines >= shown.length;
-    more.textContent = `Show ${figure(Math.min(MORE_LINES, shown.length - lines))} more`;
+    some.hidden = shown.length - lines <= MORE_LINES;
+    some.textContent = `Show ${figure(MORE_LINES)} more`;
+    rest.textContent = `Show all ${figure(shown.length)}`;
   }
 
   const opener = (line) => line?.querySelector(".open");
@@ -113,11 +117,6 @@ function rowTable() {
     const line = event.target.closest("tr.line");
     if (line && !String(getSelection())) toggle(line);
   });
-  if ("IntersectionObserver" in window) {
-    new IntersectionObserver((seen) => {
-      if (seen.some((one) => one.isIntersecting) && !more.hidden) grow(MORE_LINES);
-    }, { rootMargin: "600px" }).observe(more);
-  }
   const table = make("table", { class: "rows", role: "table", "aria-describedby": "row-count" },
     make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, heads)), body);
   return {
@@ -125,7 +124,9 @@ function rowTable() {
     apply(given) {
       filters.write(given);
       show(matching(filters.read()));
-      if (shown.length === 1) toggle(body.firstElementChild);
+      const meant = shown.filter((row) => shown.length === 1 || field.case(row) === given.case);
+      const line = meant.length === 1 && body.querySelector(`[data-row="${meant[0]}"]`);
+      if (line) toggle(line);
     },
     showAll: () => show(allRows),
   };
@@ -137,7 +138,12 @@ function lineOf(row) {
   const open = make("button", { type: "button", class: "open", "aria-expanded": "false", tabindex: "-1" }, field.layer(row));
   return make("tr", { class: `line ${verdict}`, role: "row", "data-row": row },
     make("th", { scope: "row", role: "rowheader" }, open),
-    others.map((column) => make("td", { role: "cell", class: `${column.name}${FIGURES.includes(column.name) ? " figure" : ""}` }, column.show(row))));
+    others.map((column) => make("td", { role: "cell", class: cellClass(column, row) }, column.show(row))));
+}
+
+function cellClass({ name }, row) {
+  const quiet = (name === "difference" || name === "allowed") && number(field.relative_difference(row)) === 0;
+  return [name, FIGURES.includes(name) && "figure", quiet && "quiet"].filter(Boolean).join(" ");
 }
 
 function toggle(line) {

@@ -23,13 +23,17 @@ function termLine(term, total) {
   const figureCell = (text, there) => make("td", { class: "figure" }, there ? text : "");
   const sign = make("td", { class: "sign", title: agrees ? "they agree" : "here they part ways" }, agrees ? "=" : "≠");
   return make("tr", { class: agrees ? null : "parts" },
-    make("td", {}, term.op, term.op && make("small", {}, times(term.launches))),
+    named(term.op, term.launches),
     make("td", { class: "quiet" }, term.kind),
     figureCell(figure(term.predicted), term.op),
     make("td", { class: "figure share" }, shareBar(share), term.op ? percent(share, 2) : ""),
     sign,
     figureCell(figure(term.measured), term.call),
-    make("td", {}, term.call, term.call && make("small", {}, times(term.calls))));
+    named(term.call, term.calls));
+}
+
+function named(name, count) {
+  return name ? make("td", {}, name, make("small", {}, times(count))) : make("td", { class: "quiet" }, "none");
 }
 
 function shareBar(share) {

@@ -95,4 +95,4 @@ function sizesText(sizes) {
   return Object.entries(sizes).map(([name, size]) => `${name}=${figure(size)}`).join(", ");
 }
 
-const times = (count) => count > 1 ? ` × ${figure(count)}` : "";
+const times = (count) => count > 1 ? ` x ${figure(count)}` : "";
