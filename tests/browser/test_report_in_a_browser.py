@@ -1,4 +1,4 @@
-"""The HTML report in a real browser: from disk, offline, by mouse and keyboard, light and dark, on paper and a phone."""
+"""The HTML report in a real browser: from disk, offline, by mouse and keys, light and dark, on paper and a phone."""
 
 import base64
 from itertools import pairwise

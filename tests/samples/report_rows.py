@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,6 +86,7 @@ def make_time(predicted: float, samples: Sequence[float], **given: Any) -> Row:
     return make_row(**{**fields, **given})
 
 
+@cache
 def every_grid() -> Results:
     """Make the rows of vision, prefill and three decode steps of all 90 published grids, with their terms."""
     grids = published_grids()
@@ -101,6 +103,7 @@ def every_grid() -> Results:
     return Results(tuple(rows), (), (ENVIRONMENT,))
 
 
+@cache
 def mixed_run() -> Results:
     """Make a red run: counts and times, failures with their terms, a baseline, what did not run, and a complaint."""
     terms = (

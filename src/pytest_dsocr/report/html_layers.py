@@ -36,9 +36,13 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class LayerState:
-    """A line of the map of layers: a state for each metric, None where none was compared."""
+    """A line of the map of layers: a state for each metric, None where none was compared.
 
-    layer: str
+    ``group`` is what stands before the only dot of a layer's name, with it.
+    """
+
+    group: str
+    name: str
     link: str
     states: tuple[State | None, ...]
 
@@ -71,7 +75,7 @@ def layer_map(rows: Sequence[Row], labels: Mapping[str, str], families: Mapping[
     metrics = _by_family({row.metric for row in rows}, labels, families)
     lines = [
         LayerState(
-            layer,
+            *_split(layer),
             rows_link(layer=layer),
             tuple(
                 _state(verdicts, f"{layer}, {labels.get(metric, metric)}", layer=layer, metric=metric)
@@ -100,6 +104,11 @@ def grid_states(rows: Iterable[Row]) -> tuple[tuple[str, State], ...]:
         if row.layer.startswith("model.") and (grid := grid_of(row.case)):
             found[grid].append(row.verdict)
     return tuple((grid, _state(found[grid], f"{grid} crops", grid=grid)) for grid in sorted(found, key=_crops))
+
+
+def _split(layer: str) -> tuple[str, str]:
+    group, dot, name = layer.rpartition(".") if layer.count(".") == 1 else ("", "", layer)
+    return group + dot, name
 
 
 def _crops(grid: str) -> tuple[int, int]:

@@ -124,13 +124,12 @@ def _sentence(results: Results) -> str:
     if not compared:
         return "Nothing was compared"
     if wrong:
-        return f"Of {compared:,} comparisons, {' and '.join(wrong)}" if len(wrong) < 3 else _listed(compared, wrong)
+        *first, last = wrong
+        return (
+            f"Of {compared:,} comparison{'s' * (compared != 1)}, {' and '.join(filter(None, (', '.join(first), last)))}"
+        )
     said = "The comparison passes" if compared == 1 else f"All {compared:,} comparisons pass"
     return f"{said}, and the run is red" if results.complaints else said
-
-
-def _listed(compared: int, wrong: Sequence[str]) -> str:
-    return f"Of {compared:,} comparisons, {', '.join(wrong[:-1])} and {wrong[-1]}"
 
 
 def _about(rows: Sequence[Row]) -> str:

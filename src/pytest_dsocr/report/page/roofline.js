@@ -100,14 +100,14 @@ function rooflinePicture(width, all, card, dtype) {
     draw("path", { class: "roof", d: `M${x(low)} ${y(roof(low))}L${x(ridge)} ${y(peak)}L${x(high)} ${y(peak)}` }),
     fp32 && fp32 < peak && dtype !== "float32" ? draw("path", { class: "roof thin", d: `M${x(Math.max(fp32 / card.bandwidth, low))} ${y(fp32)}L${x(high)} ${y(fp32)}` }) : null,
     draw("line", { class: "ridge", x1: x(ridge), x2: x(ridge), y1: y(peak), y2: bottom }),
-    draw("text", { class: "title", x: box.right, y: y(peak) - 6, "text-anchor": "end" }, `${scaledText(peak, "FLOP/s")}, tensor cores, ${dtype}`),
-    fp32 && fp32 < peak && dtype !== "float32" ? draw("text", { class: "title", x: box.right, y: y(fp32) + 13, "text-anchor": "end" }, `${scaledText(fp32, "FLOP/s")}, CUDA cores, fp32`) : null,
-    draw("text", { class: "title", x: x(ridge) - 5, y: lanesTop - 6, "text-anchor": "end" }, "memory bound"),
-    draw("text", { class: "title", x: x(ridge) + 5, y: lanesTop - 6 }, "compute bound"),
+    draw("text", { class: "title", x: box.right, y: y(peak) - 6, "text-anchor": "end" }, `${scaledText(peak, "FLOP/s")}${narrow ? "" : `, tensor cores, ${dtype}`}`),
+    fp32 && fp32 < peak && dtype !== "float32" ? draw("text", { class: "title", x: box.right, y: y(fp32) + 13, "text-anchor": "end" }, `${scaledText(fp32, "FLOP/s")}${narrow ? " fp32" : ", CUDA cores, fp32"}`) : null,
+    narrow ? null : draw("text", { class: "title", x: x(ridge) - 5, y: lanesTop - 6, "text-anchor": "end" }, "memory bound"),
+    narrow ? null : draw("text", { class: "title", x: x(ridge) + 5, y: lanesTop - 6 }, "compute bound"),
   ].filter(Boolean);
   const lanes = layers.map((layer) => [
     draw("line", { class: "grid", x1: box.left, x2: box.right, y1: lane(layer), y2: lane(layer) }),
-    draw("text", { x: box.left - 8, y: lane(layer) + 3.5, "text-anchor": "end" }, shortened(narrow ? layer.split(".").at(-1) : layer, narrow ? 19 : 32)),
+    draw("text", { x: box.left - 8, y: lane(layer) + 3.5, "text-anchor": "end" }, shortened(narrow ? layer.split(".").at(-1) : layer, narrow ? 17 : 32)),
   ]);
   const marks = points.map(({ work, x: left, y: top, up }) => {
     const at = groupOf(work.layer);

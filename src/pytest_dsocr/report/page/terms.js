@@ -26,7 +26,7 @@ function termLine(term, total) {
     named(term.op, term.launches),
     make("td", { class: "quiet" }, term.kind),
     figureCell(figure(term.predicted), term.op),
-    make("td", { class: "figure share" }, shareBar(share), term.op ? percent(share, 2) : ""),
+    make("td", { class: "figure share" }, shareBar(share), term.op ? percent(share) : ""),
     sign,
     figureCell(figure(term.measured), term.call),
     named(term.call, term.calls));
