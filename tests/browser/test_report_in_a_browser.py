@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from report_rows import every_grid, make_row, make_time, mixed_run
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.wait import WebDriverWait
 
 from pytest_dsocr import NotRun, Results, Verdict
 from pytest_dsocr.report.text import figure_of
@@ -133,7 +134,8 @@ def test_thousands_of_rows_are_shown_as_they_are_asked_for(opened):
     sort_by(page, "measured")
     assert page.column("case")[0] == "15x26 crops"
     page.all(".more button")[1].click()
-    assert len(page.all("tr.line")) == 3150
+    WebDriverWait(page.driver, 30).until(lambda _: not page.one(".more").is_displayed())
+    assert page.run("return document.querySelectorAll('tr.line').length") == 3150
 
 
 # --- figures ---

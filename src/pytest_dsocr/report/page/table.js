@@ -56,7 +56,7 @@ function rowTable() {
   const status = make("p", { class: "note", role: "status", id: "row-count" });
   const body = make("tbody", { role: "rowgroup" });
   const some = make("button", { type: "button", onclick: () => grow(MORE_LINES) });
-  const rest = make("button", { type: "button", onclick: () => grow(Infinity) });
+  const rest = make("button", { type: "button", onclick: growToEnd });
   const more = make("div", { class: "more" }, some, rest);
   const heads = COLUMNS.map((column) => make("th", { scope: "col", role: "columnheader", class: FIGURES.includes(column.name) ? "figure" : null },
     make("button", { type: "button", onclick: () => sortBy(column) }, column.name)));
@@ -100,6 +100,17 @@ function rowTable() {
     rest.textContent = `Show all ${figure(shown.length)}`;
   }
 
+  // A part in each frame, so that the page answers meanwhile; what is shown anew ends it.
+  function growToEnd() {
+    const rows = shown;
+    const step = () => {
+      if (rows !== shown || lines >= shown.length) return;
+      grow(MORE_LINES);
+      requestAnimationFrame(step);
+    };
+    step();
+  }
+
   const opener = (line) => line?.querySelector(".open");
   const isLine = (element) => element?.classList.contains("line");
   roving(body, ".open", (place, key) => {
@@ -118,6 +129,7 @@ function rowTable() {
     if (line && !String(getSelection())) toggle(line);
   });
   const table = make("table", { class: "rows", role: "table", "aria-describedby": "row-count" },
+    make("colgroup", {}, COLUMNS.map(({ name }) => make("col", { class: `of-${name}` }))),
     make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, heads)), body);
   return {
     element: make("div", {}, filters.panel, status, table, more),
