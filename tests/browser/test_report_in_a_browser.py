@@ -265,6 +265,28 @@ def test_a_grid_that_fails_is_a_cross(opened):
     assert len(page.all("#sweeps .mark.cross")) == 1
 
 
+def test_times_show_how_far_each_prediction_is_off(opened):
+    rows = [make_time(0.1 * (1 + n / 100), [0.1], case=f"{n} % slower", layer="vision.Block") for n in range(10)]
+    page = opened(Results((*rows, make_time(0.2, [0.1], case="twice", layer="vision.MLPBlock"))))
+    # of 11 differences, 0 to 9 % and 100 %, the 6th is 5 %, the 10th 9 %
+    said = "half of the predictions are within 5%, nine of ten within 9%, the farthest is off by 100%"
+    assert said in page.one("#times .note").text
+    assert len(page.all("#times .mark.full")) == 10
+    assert len(page.all("#times .mark.cross")) == 1
+    chart = page.one("#times .chart")
+    page.run("arguments[0].focus()", chart)
+    chart.send_keys(Keys.END)
+    assert page.texts("#times .tip > *")[-1] == "+100.0% fail"
+
+
+def test_arrow_keys_go_beyond_the_lines_that_are_there(opened):
+    page = opened(every_grid())
+    page.run("document.querySelector('tr.line .open').focus()")
+    page.driver.switch_to.active_element.send_keys(Keys.END)
+    page.driver.switch_to.active_element.send_keys(Keys.ARROW_DOWN)
+    assert page.run("return [...document.querySelectorAll('tr.line .open')].indexOf(document.activeElement)") == 50
+
+
 def counted(layer, case, device=None, seconds=None):
     about = {"layer": layer, "case": case, "sizes": {"batch": 1}}
     figures = {"tensor_flops": 2_000_000, "cuda_flops": 0, "io_bytes": 10_000}

@@ -44,6 +44,7 @@ SCRIPTS = (
     "chart.js",
     "series.js",
     "sweeps.js",
+    "times.js",
     "roofline.js",
     "theme.js",
     "main.js",

@@ -116,3 +116,29 @@ function goToRow(row) {
     layer: field.layer(row), metric: field.metric(row), case: field.case(row),
   });
 }
+
+const GROUPS = ["vision", "llama", "decoder", "model"];
+const LANE = 17;
+
+function groupOf(layer) {
+  const at = GROUPS.indexOf(layer.split(".")[0]);
+  return at < 0 ? GROUPS.length : at;
+}
+
+function shortened(text, most) {
+  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
+}
+
+// A line for each layer, below one another from `top` on, with the layers' names on the left.
+function lanes(width, names, top) {
+  const layers = distinct(names).sort((one, other) => groupOf(one) - groupOf(other) || collator.compare(one, other));
+  const places = new Map(layers.map((layer, at) => [layer, top + (at + 0.5) * LANE]));
+  const narrow = width < 620;
+  const box = { left: narrow ? 128 : 226, right: width - 14, top };
+  const lane = (layer) => places.get(layer);
+  const labels = layers.map((layer) => [
+    draw("line", { class: "grid", x1: box.left, x2: box.right, y1: lane(layer), y2: lane(layer) }),
+    draw("text", { x: box.left - 8, y: lane(layer) + 4, "text-anchor": "end" }, shortened(narrow ? layer.split(".").at(-1) : layer, narrow ? 15 : 32)),
+  ]);
+  return { layers, narrow, box, lane, labels, bottom: top + layers.length * LANE };
+}

@@ -56,6 +56,7 @@ if (data.count) {
   if (!follow()) table.showAll();
   addEventListener("hashchange", follow);
   reveal("sweeps", sweepPlots);
+  reveal("times", timesPlot);
   reveal("roofline", rooflinePlot);
 } else {
   byId("table").append(make("p", { class: "note" }, "There are none."));

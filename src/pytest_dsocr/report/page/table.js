@@ -111,19 +111,7 @@ function rowTable() {
     step();
   }
 
-  const opener = (line) => line?.querySelector(".open");
-  const isLine = (element) => element?.classList.contains("line");
-  roving(body, ".open", (place, key) => {
-    const line = place.closest("tr");
-    if (key === "Home") return opener(body.firstElementChild);
-    if (key === "End") return opener([...body.children].findLast(isLine));
-    const step = { ArrowDown: "nextElementSibling", ArrowUp: "previousElementSibling" }[key];
-    if (!step) return null;
-    if (key === "ArrowDown" && lines < shown.length && !line.nextElementSibling) grow(MORE_LINES);
-    let next = line[step];
-    while (next && !isLine(next)) next = next[step];
-    return opener(next);
-  });
+  rowKeys(body, () => lines < shown.length && grow(MORE_LINES));
   body.addEventListener("click", (event) => {
     const line = event.target.closest("tr.line");
     if (line && !String(getSelection())) toggle(line);
@@ -142,6 +130,25 @@ function rowTable() {
     },
     showAll: () => show(allRows),
   };
+}
+
+// Arrow keys, Home and End go from row to row, past what is open below one; `grow` adds lines where they end.
+function rowKeys(body, grow) {
+  const isLine = (element) => element?.classList.contains("line");
+  const opener = (line) => line?.querySelector(".open");
+  roving(body, ".open", (place, key) => {
+    if (key === "Home") return opener(body.firstElementChild);
+    if (key === "End") return opener([...body.children].findLast(isLine));
+    const step = { ArrowDown: "nextElementSibling", ArrowUp: "previousElementSibling" }[key];
+    if (!step) return null;
+    const beside = () => {
+      let next = place.closest("tr")[step];
+      while (next && !isLine(next)) next = next[step];
+      return next;
+    };
+    if (key === "ArrowDown" && !beside()) grow();
+    return opener(beside());
+  });
 }
 
 function lineOf(row) {
