@@ -32,12 +32,15 @@ MARKS = {
 MOST_MOVED = 200
 """Rows that are listed for each way of moving; the table has them all."""
 
+LEAST_SHARE = 0.005
+"""The part of the bar that even a single row gets."""
+
 _LISTED = (Change.REGRESSION, Change.UNCERTAIN, Change.IMPROVEMENT)
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many rows came to a verdict, of all that were expected, and where they are listed."""
+    """How many rows came to a verdict, their part of the bar, and where they are listed."""
 
     verdict: Verdict
     count: int
@@ -76,11 +79,12 @@ class Moved:
 def headline(results: Results) -> Headline:
     """Sum the run up."""
     counts = results.by_verdict
-    everything = sum(counts.values())
+    there = {
+        verdict: max(counts[verdict] / sum(counts.values()), LEAST_SHARE) for verdict in Verdict if counts[verdict]
+    }
     listed = tuple(
-        Count(verdict, counts[verdict], counts[verdict] / everything, MARKS[verdict], _link(verdict))
-        for verdict in Verdict
-        if counts[verdict]
+        Count(verdict, counts[verdict], share / sum(there.values()), MARKS[verdict], _link(verdict))
+        for verdict, share in there.items()
     )
     sources = dict.fromkeys(row.baseline.source for row in results.rows if row.baseline and row.baseline.source)
     return Headline(

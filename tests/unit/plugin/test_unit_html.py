@@ -161,6 +161,13 @@ def test_the_headline_says_what_came_of_the_run(results, sentence, tone):
     assert (head.sentence, head.tone) == (sentence, tone)
 
 
+def test_one_failure_among_thousands_can_be_seen():
+    passed, failed = headline(Results((make_row(),) * 4999 + (make_row(measured=1),))).counts
+    assert (passed.count, failed.count) == (4999, 1)
+    assert failed.share > 0.004
+    assert passed.share + failed.share == pytest.approx(1)
+
+
 def test_what_made_the_run_red_stands_before_the_rows():
     page = page_of(make_row(), complaints=("--dsocr-require gpu: nothing was measured",))
     assert page.index("nothing was measured") < page.index('id="layers"')
