@@ -110,7 +110,8 @@ def driver() -> Iterator[Chrome]:
     browser, program = found("DSOCR_CHROMIUM", *BROWSERS), found("DSOCR_CHROMEDRIVER", "chromedriver")
     if not browser or not program:
         pytest.skip("needs chromium and chromedriver: apt-get install chromium chromium-driver")
-    webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium, of the dependency group dev")
+    from selenium import webdriver
+
     options = webdriver.ChromeOptions()
     options.binary_location = browser
     for flag in FLAGS:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from report_rows import every_grid, make_row, make_time, mixed_run
-from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.wait import WebDriverWait
 
 from pytest_dsocr import NotRun, Results, Verdict
 from pytest_dsocr.report.text import figure_of
+
+Keys = pytest.importorskip("selenium.webdriver", reason="needs selenium, of the dependency group dev").Keys
 
 # --- it opens ---
 
@@ -134,8 +134,13 @@ def test_thousands_of_rows_are_shown_as_they_are_asked_for(opened):
     sort_by(page, "measured")
     assert page.column("case")[0] == "15x26 crops"
     page.all(".more button")[1].click()
-    WebDriverWait(page.driver, 30).until(lambda _: not page.one(".more").is_displayed())
-    assert page.run("return document.querySelectorAll('tr.line').length") == 3150
+    whole = """
+        const done = arguments[0];
+        const look = () => document.querySelector(".more").hidden ? done(document.querySelectorAll("tr.line").length)
+          : requestAnimationFrame(look);
+        look();
+    """
+    assert page.driver.execute_async_script(whole) == 3150
 
 
 # --- figures ---
@@ -182,6 +187,15 @@ def test_a_row_opens_by_the_keyboard_and_arrows_go_through_the_rows(opened):
     assert page.all("tr.detail") == []
     active.send_keys(Keys.HOME)
     assert page.driver.switch_to.active_element == first
+
+
+def test_text_of_a_row_can_be_selected_and_keys_still_open_it(opened):
+    page = opened(mixed_run())
+    page.run("getSelection().selectAllChildren(document.querySelector('tr.line .case'))")
+    page.click("tr.line .case")
+    assert page.all("tr.detail") == []
+    page.one("tr.line .open").send_keys(Keys.ENTER)
+    assert len(page.all("tr.detail")) == 1
 
 
 def test_tab_reaches_every_control_and_shows_where_it_is(opened):

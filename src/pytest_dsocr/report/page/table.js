@@ -114,7 +114,8 @@ function rowTable() {
   rowKeys(body, () => lines < shown.length && grow(MORE_LINES));
   body.addEventListener("click", (event) => {
     const line = event.target.closest("tr.line");
-    if (line && !String(getSelection())) toggle(line);
+    const selects = String(getSelection()) && !event.target.closest(".open"); // text of a row, by the mouse
+    if (line && !selects) toggle(line);
   });
   const table = make("table", { class: "rows", role: "table", "aria-describedby": "row-count" },
     make("colgroup", {}, COLUMNS.map(({ name }) => make("col", { class: `of-${name}` }))),
