@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -60,6 +61,14 @@ class Page:
     def click(self, selector: str) -> None:
         """Click on the first element of a selector, wherever it is."""
         self.run("document.querySelector(arguments[0]).click()", selector)
+
+    @contextmanager
+    def moving(self) -> Iterator[None]:
+        """Wait, after what is done within, until the page has followed its new address."""
+        listen = "addEventListener('hashchange', () => setTimeout(done), { once: true })"
+        self.run(f"window.moved = new Promise((done) => {listen})")
+        yield
+        self.driver.execute_async_script("window.moved.then(arguments[0])")
 
     def texts(self, selector: str) -> list[str]:
         """Read the text of all elements of a selector at once, seen or not."""

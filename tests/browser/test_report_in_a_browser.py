@@ -93,16 +93,19 @@ def test_what_moved_against_the_baseline_has_a_filter(opened):
 
 def test_a_place_on_the_map_of_layers_leads_to_its_rows(opened):
     page = opened(mixed_run())
-    page.click("table.map td.fail a")
+    with page.moving():
+        page.click("table.map td.fail a")
     assert page.count == "30 of 137 rows"
     assert set(page.column("layer")) == {"vision.Attention"}
-    page.click("ul.grids a")
+    with page.moving():
+        page.click("ul.grids a")
     assert page.count == "35 of 137 rows"
 
 
 def test_a_story_leads_to_its_row_and_opens_it(opened):
     page = opened(mixed_run())
-    page.one("article.story h3 a").click()
+    with page.moving():
+        page.click("article.story h3 a")
     assert page.column("case") == ["window, 1024"]
     assert page.one("tr.detail .details").is_displayed()
 
@@ -255,7 +258,8 @@ def test_arrow_keys_tell_the_points_of_a_sweep_and_enter_leads_to_the_row(opened
         "measured 2.304 TFLOP",
         "0% pass",
     ]
-    chart.send_keys(Keys.ENTER)
+    with page.moving():
+        chart.send_keys(Keys.ENTER)
     assert page.count == "1 of 3,150 rows"
 
 
