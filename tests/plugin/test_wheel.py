@@ -54,6 +54,9 @@ def test_it_declares_the_plugin_and_what_it_needs(installed):
     assert needed == {
         "click",
         "filelock",
+        "jinja2",
+        "jsonschema-rs",
+        "junitparser",
         "numpy",
         "nvidia-ml-py",
         "packaging",
