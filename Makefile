@@ -53,8 +53,8 @@ docs: $(VENV)/.ready  ## Build the documentation as a site, build/docs/index.htm
 measured-pages: $(VENV)/.ready  ## Measure all 90 grids anew, then write docs/published.md
 	$(BIN)/python -m pytest_dsocr.published docs/published.md --measure-grids
 
-benchmark: $(VENV)/.ready  ## A million workloads, and the time of ten thousand, at once against one by one
-	$(BIN)/python -m pytest benchmarks/bench_sweep.py benchmarks/bench_latency.py
+benchmark: $(VENV)/.ready  ## A million workloads, the time of ten thousand, and a report of all grids, each against another way
+	$(BIN)/python -m pytest benchmarks/bench_sweep.py benchmarks/bench_latency.py benchmarks/bench_report.py
 
 gpu-memory: $(VENV)/.ready  ## On a card: predicted memory against torch's allocator; keeps the rows under results/
 	@mkdir -p results

@@ -32,9 +32,10 @@ class Architecture:
     """Kernels of one architecture as tables have them: ``causal``, ``full`` and ``decode`` are calls of a framework.
 
     ``names`` and ``compute_capabilities`` are those of its devices. The parameters were fitted on the card
-    ``fitted_on``; of another one nothing is surer than ``other_cards_error``, of those listed in ``farther``
-    ``farther_error``. ``errors`` say by table what nine of ten kernels stayed under that were not fitted to, or, in
-    ``unsure``, by class what holds at least where no table has such kernels.
+    ``fitted_on``; of another one nothing is surer than ``other_cards_error``, of those listed in ``farther``, which are
+    of a neighbouring architecture, ``farther_error``. ``borrowed`` says of tables that the architecture does not have
+    from which card they were taken. ``errors`` say by table what nine of ten kernels stayed under that were not fitted
+    to, or, in ``unsure``, by class what holds at least where no table has such kernels.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Architecture:
     farther: tuple[tuple[int, int], ...]
     farther_names: tuple[str, ...]
     farther_error: float
+    borrowed: Mapping[str, str]
     cache_bytes_per_s_per_sm: float
     gemm: TiledGemm
     causal: ScoreTiles
@@ -82,8 +84,23 @@ class Architecture:
         decode = replace(self.decode, fixed_s=fixed_s, split_s=self.gemm.split_s, most_splits=_MOST_SPLITS)
         return FlashAttention(causal, full, decode, max(self.errors.values()))
 
+    def stands_in_for(self, device: Device) -> bool:
+        """Whether a device is of a neighbouring architecture, for which there is no table."""
+        return device.compute_capability in self.farther
+
+    def source(self, device: Device) -> str:
+        """Say whose efficiencies a device's are."""
+        said = f"efficiencies of {self.name}"
+        if self.stands_in_for(device):
+            said += (
+                f", a neighbour: there is no table of {device.architecture or 'its architecture'} {_version(device)}"
+            )
+        for table, card in self.borrowed.items():
+            said += f", those of {table} attention borrowed from the {card}"
+        return said
+
     def _least_error(self, device: Device) -> float:
-        if device.compute_capability in self.farther:
+        if self.stands_in_for(device):
             return self.farther_error
         return 0.0 if device.name == self.fitted_on else self.other_cards_error
 
@@ -99,7 +116,7 @@ def profile_of(device: Device, peak_flops_per_s: float | None = None) -> Profile
     """
     architecture = architecture_of(device)
     machine = machine_of(device, architecture.cache_bytes_per_s_per_sm * (device.sms or 1), peak_flops_per_s)
-    source = f"datasheet of {device.name}, efficiencies of {architecture.name} ({PACKAGED})"
+    source = f"datasheet of {device.name}, {architecture.source(device)} ({PACKAGED})"
     return Profile(machine, architecture.models(device), _packaged_host(), source)
 
 
@@ -134,7 +151,7 @@ def architecture_of(device: Device) -> Architecture:
     known = known_architectures()
     if device.compute_capability is not None:
         fitting = [one for one in known if device.compute_capability in (*one.compute_capabilities, *one.farther)]
-        what = f"compute capability {'.'.join(map(str, device.compute_capability))}"
+        what = f"compute capability {_version(device)}"
     else:
         fitting = [one for one in known if device.architecture in (*one.names, *one.farther_names)]
         what = f"architecture {device.architecture!r}"
@@ -182,6 +199,7 @@ def _architecture(table: Mapping[str, Any], unsure: Mapping[str, float]) -> Arch
         farther=_capabilities(table.get("farther", ())),
         farther_names=tuple(table.get("farther_names", ())),
         farther_error=table.get("farther_error", 0.0),
+        borrowed=table.get("borrowed", {}),
         cache_bytes_per_s_per_sm=table["cache_bytes_per_s_per_sm"],
         gemm=TiledGemm(**table["gemm"]),
         errors=errors,
@@ -192,6 +210,10 @@ def _architecture(table: Mapping[str, Any], unsure: Mapping[str, float]) -> Arch
 
 def _capabilities(listed: Any) -> tuple[tuple[int, int], ...]:
     return tuple((major, minor) for major, minor in listed)
+
+
+def _version(device: Device) -> str:
+    return ".".join(map(str, device.compute_capability or ()))
 
 
 def _calibrate(device: Device) -> str:

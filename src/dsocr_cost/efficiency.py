@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CLASSES",
+    "TILED_CLASSES",
     "KernelClass",
     "KernelModel",
     "Limits",
@@ -31,6 +32,9 @@ KernelClass: TypeAlias = Literal["gemm", "grouped_gemm", "convolution", "attenti
 """Kernels that one model describes."""
 
 CLASSES: tuple[KernelClass, ...] = get_args(KernelClass)
+
+TILED_CLASSES: frozenset[KernelClass] = frozenset({"gemm", "grouped_gemm", "convolution"})
+"""Those that are matmuls, whose output a card makes tile by tile."""
 
 _OF_KIND: dict[str, KernelClass] = {
     "linear": "gemm",

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["Host", "OpTime", "Profile", "Sample", "Site", "features", "site_key", "work"]
 
 _MOST = 0.5
+_FARTHEST = math.log(1e9)  # between samples, as of a sample itself: a sum of steep cones is no time
+_FUSED = {"attention", "biased_attention"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +96,17 @@ class Profile:
         """Predict one op in isolation, its weights in memory; ``item_bytes`` are those of the model's dtype.
 
         Raises:
-            ProfileError: nothing like it was calibrated.
+            ProfileError: nothing like it was calibrated. The message says what to do.
         """
         kind = kernel_class(op)
         if kind not in self.models:
-            msg = f"{self.source}: models: has no {kind}, which {op.site} is; calibrate with the attention that runs"
-            raise ProfileError(msg)
+            raise ProfileError(f"{self.source}: models: has no {kind}, which {op.site} is; {_remedy(kind)}")
         model = self.models[kind]
         seconds = model.seconds(op, self.machine, item_bytes)
         bound = _bound(limits(op, self.machine, item_bytes), model.fixed_s > seconds * _MOST)
         site = self.sites.get(site_key(op))
         if site is not None:
-            seconds = seconds * np.exp(site.log_ratio.at(features(*work(op))))
+            seconds = seconds * np.exp(np.clip(site.log_ratio.at(features(*work(op))), -_FARTHEST, _FARTHEST))
         error = model.error if site is None else site.error
         return OpTime(op, seconds * op.launches, error, site is not None, bound)
 
@@ -126,6 +127,13 @@ def features(tensor_flops: Any, weight_bytes: Any, moved_bytes: Any) -> tuple[An
 def work(op: Op) -> tuple[Any, Any, Any]:
     """Tell an op's size: tensor FLOPs, bytes of weights, other bytes."""
     return op.tensor_flops, op.weight_bytes, op.read_bytes + op.write_bytes
+
+
+def _remedy(kind: KernelClass) -> str:
+    """Say how a profile comes to have a class of kernels."""
+    if kind in _FUSED:
+        return "eager attention has none: calibrate with --attention sdpa or flash, or predict --attention eager"
+    return "every calibration of this model has it: calibrate anew"
 
 
 def _bound(at_best: Limits, small: Any) -> Any:

@@ -1,4 +1,16 @@
-"""A profile as a file: written whole, sealed, and read back only if nothing in it was changed."""
+"""A profile as a file: written whole, sealed, and read back only if nothing in it was changed.
+
+A seal says that nothing was changed since, not that it can be true: so each figure has bounds, too. They are far
+outside of what any machine does, and wide enough for whatever a calibration makes of a disturbed one; inside of them no
+formula overflows.
+
+- Rates, FLOPs or bytes a second: 1e6 to 1e18.
+- Times of a kernel or a launch: 0 to 1e5 s, a day; of a sample, which was measured, from 1e-12 s on.
+- Shares of the peak and of the bandwidth: 1e-4 to 100; of the cache: 0 to 100.
+- Sharpness: 1 to 100. Below 1 compute and memory would take longer together than one after the other.
+- Errors, relative: 0 to 1e9. A sample over what its formula says: 1e-9 to 1e9.
+- Sizes and the cache: whole numbers, 0 to 1e18; multiprocessors: 1 to 1e6; samples of a place: 1 to 1,000.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +18,20 @@ import hashlib
 import json
 import sys
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .efficiency import CLASSES, Machine, Smooth
+from .efficiency import CLASSES, TILED_CLASSES, Machine, Smooth
 from .errors import ProfileError
 from .profile import Host, Profile, Sample, Site
+from .profile_section import Between, ProfileSection, refuse
+from .text_file import read_text_file
 from .tiled_gemm import TiledGemm
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping
 
-    from .efficiency import KernelModel
+    from .efficiency import KernelClass, KernelModel
     from .execution import Execution
 
 __all__ = ["SCHEMA", "Calibration", "read_profile"]
@@ -31,7 +44,28 @@ FORMS: dict[str, type[Any]] = {"smooth": Smooth, "tiled_gemm": TiledGemm}
 
 _SEAL = "sha256"
 _ITEM_SIZES = (2, 4)
-_ABOVE_0 = {"compute", "bandwidth", "sharpness", "load_bytes_per_s"}  # what a form divides by; others may be 0
+_MOST_BYTES = 2**26  # of a file; a calibration writes some 130 kB
+
+_RATE, _COUNT, _SMS = Between(1e6, 1e18), Between(0, 10**18), Between(1, 10**6)
+_SECONDS, _MEASURED_SECONDS = Between(0, 1e5), Between(1e-12, 1e5)
+_SHARE, _KEPT, _SHARPNESS = Between(1e-4, 100), Between(0, 100), Between(1, 100)
+_ERROR, _RATIO = Between(0, 1e9), Between(1e-9, 1e9)
+_MOST_SAMPLES = 1000
+
+_PARAMETERS = {
+    "fixed_s": _SECONDS,
+    "compute": _SHARE,
+    "bandwidth": _SHARE,
+    "sharpness": _SHARPNESS,
+    "load_bytes_per_s": _RATE,
+    "kept_weights": _KEPT,
+    "kept_inputs": _KEPT,
+    "split_s": _SECONDS,
+    "finish_s": _SECONDS,
+    "error": _ERROR,
+}
+"""What a parameter of a form may be."""
+
 _KEYS = {"schema", "device", "environment", "measured", "machine", "models", "host", "sites", _SEAL}
 
 
@@ -81,14 +115,13 @@ def read_profile(path: str | os.PathLike[str]) -> Calibration:
     """Read a calibration's file.
 
     Raises:
-        ProfileError: it cannot be read, is no JSON, of another schema, cut off, changed since it was written, or lacks
-            what a profile needs. The message names the file, the key, what it got and what is allowed.
+        ProfileError: it cannot be read, is no JSON, of another schema, cut off, changed since it was written, lacks
+            what a profile needs, or has a figure outside of its bounds. The message is one line, and names the file,
+            the key, what it got and what is allowed.
     """
-    content = _Content(str(path), _load(path))
+    content = ProfileSection(str(path), _load(path))
     content.require("schema", type(content.got("schema")) is int and content.got("schema") == SCHEMA, f"{SCHEMA}")
-    missing = _KEYS - content.values.keys()
-    if missing:
-        raise ProfileError(f"{path}: {', '.join(sorted(missing))}: missing; calibrate anew")
+    content.need(_KEYS)
     content.allow(*sorted(_KEYS))
     seal = content.values.pop(_SEAL)
     if seal != _seal(content.values):
@@ -97,7 +130,7 @@ def read_profile(path: str | os.PathLike[str]) -> Calibration:
     models.allow(*CLASSES)
     profile = Profile(
         _machine(content.section("machine")),
-        {kind: _model(models.section(kind)) for kind in CLASSES if kind in models.values},
+        {kind: _model(kind, models.section(kind)) for kind in CLASSES if kind in models.values},
         _host(content.section("host")),
         f"calibrated, {path}",
         {key: _site(content.section("sites", key)) for key in content.section("sites").values},
@@ -106,95 +139,38 @@ def read_profile(path: str | os.PathLike[str]) -> Calibration:
     return Calibration(profile, device.texts(), environment.texts(), measured.values)
 
 
-class _Content:
-    """An object of the document, and where it stands: every value is looked at before it is used."""
-
-    def __init__(self, source: str, values: Any) -> None:
-        self.source = source
-        self.values: dict[str, Any] = values
-
-    def got(self, key: str) -> Any:
-        if key not in self.values:
-            raise ProfileError(f"{self.source}: {key}: missing")
-        return self.values[key]
-
-    def require(self, key: str, holds: bool, allowed: str) -> None:
-        if not holds:
-            _refuse(f"{self.source}: {key}", self.got(key), allowed)
-
-    def allow(self, *keys: str) -> None:
-        unknown = self.values.keys() - {*keys}
-        if unknown:
-            raise ProfileError(f"{self.source}: {', '.join(sorted(unknown))}: unknown, allowed are {', '.join(keys)}")
-
-    def section(self, *keys: str) -> _Content:
-        section = self
-        for key in keys:
-            section.require(key, isinstance(section.got(key), dict), "an object with keys")
-            section = _Content(f"{section.source}: {key}", section.got(key))
-        return section
-
-    def rate(self, key: str) -> float:
-        self.require(key, _is_number(self.got(key)) and self.got(key) > 0, "a number above 0")
-        return float(self.got(key))
-
-    def share(self, key: str) -> float:
-        self.require(key, _is_number(self.got(key)) and self.got(key) >= 0, "a number of at least 0")
-        return float(self.got(key))
-
-    def count(self, key: str, least: int) -> int:
-        value = self.got(key)
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        self.require(key, whole and value >= least, f"a whole number of at least {least}")
-        return int(value)
-
-    def flag(self, key: str) -> bool:
-        self.require(key, isinstance(self.got(key), bool), "true or false")
-        return bool(self.got(key))
-
-    def text(self, key: str) -> str:
-        self.require(key, isinstance(self.got(key), str), "a text")
-        return str(self.got(key))
-
-    def texts(self) -> dict[str, str]:
-        return {key: self.text(key) for key in self.values}
-
-
-def _is_number(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return abs(value) <= sys.float_info.max  # an int may be beyond any float; not a number compares as false
-
-
-def _machine(content: _Content) -> Machine:
+def _machine(content: ProfileSection) -> Machine:
     content.allow(*(one.name for one in fields(Machine)))
     peaks = content.section("flops_per_s")
     peaks.allow(*(str(size) for size in _ITEM_SIZES))
     return Machine(
         name=content.text("name"),
-        flops_per_s={size: peaks.rate(str(size)) for size in _ITEM_SIZES},
-        bandwidth_bytes_per_s=content.rate("bandwidth_bytes_per_s"),
-        cache_bytes=content.count("cache_bytes", 0),
-        cache_bandwidth_bytes_per_s=content.rate("cache_bandwidth_bytes_per_s"),
-        sms=content.count("sms", 1),
+        flops_per_s={size: peaks.number(str(size), _RATE) for size in _ITEM_SIZES},
+        bandwidth_bytes_per_s=content.number("bandwidth_bytes_per_s", _RATE),
+        cache_bytes=content.count("cache_bytes", _COUNT),
+        cache_bandwidth_bytes_per_s=content.number("cache_bandwidth_bytes_per_s", _RATE),
+        sms=content.count("sms", _SMS),
     )
 
 
-def _host(content: _Content) -> Host:
+def _host(content: ProfileSection) -> Host:
     content.allow(*(one.name for one in fields(Host)))
-    times = content.share("dispatch_s"), content.share("latency_s")
-    return Host(*times, overlaps=content.flag("overlaps"), error=content.share("error"))
+    return Host(
+        dispatch_s=content.number("dispatch_s", _SECONDS),
+        latency_s=content.number("latency_s", _SECONDS),
+        overlaps=content.flag("overlaps"),
+        error=content.number("error", _ERROR),
+    )
 
 
 def _load(path: str | os.PathLike[str]) -> dict[str, Any]:
+    text = read_text_file(path, ProfileError, most_bytes=_MOST_BYTES)
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_no_constant, parse_float=_finite)
-    except OSError as error:
-        raise ProfileError(f"{path}: cannot be read: {error.strerror or error}") from error
+        content = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise ProfileError(f"{path}: is no JSON, or was cut off: {error}") from error
     if not isinstance(content, dict):
-        _refuse(str(path), content, "an object with keys, as `dsocr calibrate` writes it")
+        refuse(str(path), content, "an object with keys, as `dsocr calibrate` writes it")
     return content
 
 
@@ -214,35 +190,39 @@ def _form_of(model: KernelModel) -> dict[str, Any]:
     return {"form": form, **asdict(model)}  # type: ignore[call-overload]
 
 
-def _model(content: _Content) -> KernelModel:
-    form = content.got("form")
-    content.require("form", isinstance(form, str) and form in FORMS, f"one of {', '.join(FORMS)}")
-    kind: Callable[..., KernelModel] = FORMS[form]
-    names = [one.name for one in fields(FORMS[form])]
+def _model(kind: KernelClass, content: ProfileSection) -> KernelModel:
+    forms = [name for name, form in FORMS.items() if form is not TiledGemm or kind in TILED_CLASSES]
+    content.require("form", content.got("form") in forms, f"one of {', '.join(forms)}")
+    form: Callable[..., KernelModel] = FORMS[content.got("form")]
+    names = [one.name for one in fields(FORMS[content.got("form")])]
     content.allow("form", *names)
-    return kind(**{name: content.rate(name) if name in _ABOVE_0 else content.share(name) for name in names})
+    return form(**{name: content.number(name, _PARAMETERS[name]) for name in names})
 
 
-def _site(content: _Content) -> Site:
+def _site(content: ProfileSection) -> Site:
     content.allow("error", "samples")
     samples = content.got("samples")
-    content.require("samples", isinstance(samples, list) and bool(samples), "a list of measured sizes")
-    return Site(tuple(_sample(f"{content.source}: samples", one) for one in samples), content.share("error"))
+    measured = isinstance(samples, list) and 1 <= len(samples) <= _MOST_SAMPLES
+    content.require("samples", measured, f"a list of 1 to {_MOST_SAMPLES:,} measured sizes")
+    where = f"{content.source}: samples"
+    return Site(
+        tuple(_sample(f"{where}: {number}", one) for number, one in enumerate(samples)), content.number("error", _ERROR)
+    )
 
 
 def _sample(where: str, values: Any) -> Sample:
-    if not isinstance(values, list) or len(values) != len(Sample._fields) or not all(map(_is_number, values)):
-        _refuse(where, values, f"{len(Sample._fields)} numbers: {', '.join(Sample._fields)}")
-    sample = Sample(*values)
-    if min(sample[:3]) < 0 or sample.seconds <= 0 or sample.ratio <= 0:
-        _refuse(where, values, "sizes of at least 0, and seconds and a ratio above 0")
-    return sample
+    names = Sample._fields
+    if not isinstance(values, list) or len(values) != len(names):
+        refuse(where, values, f"{len(names)} numbers: {', '.join(names)}")
+    sample = ProfileSection(where, dict(zip(names, values, strict=True)))
+    return Sample(
+        tensor_flops=sample.count("tensor_flops", _COUNT),
+        weight_bytes=sample.count("weight_bytes", _COUNT),
+        moved_bytes=sample.count("moved_bytes", _COUNT),
+        seconds=sample.number("seconds", _MEASURED_SECONDS),
+        ratio=sample.number("ratio", _RATIO),
+    )
 
 
 def _seal(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()
-
-
-def _refuse(where: str, got: object, allowed: str) -> NoReturn:
-    shown = repr(got) if len(repr(got)) <= 60 else f"{repr(got)[:57]}..."
-    raise ProfileError(f"{where}: got {shown}, allowed is {allowed}")

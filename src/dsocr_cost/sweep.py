@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from .op import Count
 
-__all__ = ["evaluate", "over_steps"]
+__all__ = ["evaluate", "evaluate_workload", "over_steps"]
 
 
 def evaluate(
@@ -66,6 +66,25 @@ def evaluate(
     values = Values({**sizes, "context": context, "sum_of_steps": _sum_of_steps(sizes["decode_steps"])})
     priced = _price(config, symbolic, execution)._asdict()
     return Stages(**{name: _stage(name, stage, values, shape) for name, stage in priced.items()})
+
+
+def evaluate_workload(workload: Workload, config: DeepseekOCRConfig, execution: Execution) -> Stages:
+    """Price a workload, whose sizes may be arrays, as :func:`evaluate` does.
+
+    Raises:
+        SizeError: as there.
+    """
+    grid = workload.grid
+    return evaluate(
+        crops_high=None if grid is None else grid.high,
+        crops_wide=None if grid is None else grid.wide,
+        text_tokens=workload.text_tokens,
+        decode_steps=workload.decode_steps,
+        batch=workload.batch,
+        mode=workload.mode,
+        config=config,
+        execution=execution,
+    )
 
 
 def over_steps(one_step: Any, decode_steps: int) -> Any:

@@ -28,14 +28,17 @@ def read_text_file(path: str | os.PathLike[str], error: type[DsocrError], *, mos
     """
     shown = str(path) if str(path).isprintable() else repr(str(path))
     try:
-        mode = Path(path).stat().st_mode
-        content = _start(path, most_bytes) if stat.S_ISREG(mode) else b""
+        about = Path(path).stat()
+        is_file, is_large = stat.S_ISREG(about.st_mode), about.st_size > most_bytes
+        content = _start(path, most_bytes) if is_file and not is_large else b""
     except (OSError, ValueError) as failure:  # a ValueError: a path that no file can have
         reason = failure.strerror if isinstance(failure, OSError) else None
         raise error(f"{shown}: cannot be read: {reason or failure}") from failure
-    if not stat.S_ISREG(mode):
-        raise error(f"{shown}: is {'a folder' if stat.S_ISDIR(mode) else 'no regular file'}, allowed is a text file")
-    if len(content) > most_bytes:
+    if not is_file:
+        raise error(
+            f"{shown}: is {'a folder' if stat.S_ISDIR(about.st_mode) else 'no regular file'}, allowed is a text file"
+        )
+    if is_large or len(content) > most_bytes:
         raise error(f"{shown}: is too large: allowed are at most {most_bytes:,} bytes")
     try:
         return content.decode("utf-8-sig")

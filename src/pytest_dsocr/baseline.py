@@ -12,7 +12,7 @@ from .row import AgainstBaseline, Change, Row
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["REGRESSION", "SIGNIFICANCE", "against", "change_text", "gated", "has_moved", "rank_test"]
+__all__ = ["REGRESSION", "SIGNIFICANCE", "against", "change_text", "gated", "has_moved", "rank_test", "ungated"]
 
 SIGNIFICANCE = 0.01
 """The p-value below which the rounds of two times differ by more than chance."""
@@ -20,8 +20,8 @@ SIGNIFICANCE = 0.01
 REGRESSION = "regression"
 """What the reason of a row begins with that the baseline alone fails."""
 
-MOVED = 1 / 3
-"""The part of its tolerance by which a figure may drift before an update stores it anew."""
+MOVED = 3
+"""An update stores a figure anew when it has drifted by more than its tolerance over this."""
 
 _TRUSTED = (Verdict.PASS, Verdict.FAIL)
 
@@ -58,10 +58,22 @@ def gated(row: Row, base: Row | None, source: str, *, advisory: str = "", updati
     row = replace(row, baseline=standing)
     if standing.change is not Change.REGRESSION or row.verdict is not Verdict.PASS or updating:
         return row
-    reason = f"{REGRESSION}: {change_text(standing)}"
+    reason = _regression(standing)
     if advisory and row.metric.endswith("_s"):
         return replace(row, verdict=Verdict.INCONCLUSIVE, reason=f"{advisory}: {reason}")
     return replace(row, verdict=Verdict.FAIL, reason=reason)
+
+
+def ungated(row: Row) -> Row:
+    """Take a row's standing against a baseline off again, and the verdict that it has of it alone."""
+    standing = row.baseline
+    if standing and standing.change is Change.REGRESSION and row.reason.endswith(_regression(standing)):
+        row = replace(row, verdict=Verdict.PASS, reason="")
+    return replace(row, baseline=None)
+
+
+def _regression(standing: AgainstBaseline) -> str:
+    return f"{REGRESSION}: {change_text(standing)}"
 
 
 def change_text(standing: AgainstBaseline) -> str:
@@ -76,7 +88,7 @@ def has_moved(row: Row, base: Row | None) -> bool:
     """Whether an update stores a row: it is new, or has moved by more than a third of its tolerance."""
     if base is None or dict(row.sizes) != dict(base.sizes) or base.verdict not in _TRUSTED:
         return True
-    return abs(row.measured - base.measured) > MOVED * row.rtol * base.measured
+    return MOVED * abs(row.measured - base.measured) > row.rtol * base.measured
 
 
 def rank_test(head: Sequence[float], base: Sequence[float], *, more: bool) -> float:
@@ -94,7 +106,7 @@ def _tested(moved: AgainstBaseline, head: Row, base: Row) -> AgainstBaseline:
         whose = "measured" if not head.samples else "stored"
         return replace(moved, change=Change.UNCERTAIN, reason=f"the {whose} row has no rounds to test")
     p = rank_test(head.samples, base.samples, more=moved.change is Change.REGRESSION)
-    if p >= SIGNIFICANCE:
+    if not p < SIGNIFICANCE:
         reason = f"beyond the tolerance, and its rounds do not differ from the stored (rank test: p = {p:.2g})"
         return replace(moved, change=Change.UNCERTAIN, p_value=p, reason=reason)
     return replace(moved, p_value=p)

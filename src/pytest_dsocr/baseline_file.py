@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import re
+import stat
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +17,7 @@ from .baseline import has_moved
 from .compare import Verdict
 from .errors import ResultsError
 from .files import check_writable, write_text_atomically
-from .results import Results, jsonable
+from .results import Results, json_text
 from .rows_document import SCHEMA, read_rows_text
 
 if TYPE_CHECKING:
@@ -62,8 +64,19 @@ class Baseline:
 
     def file_of(self, device: Device) -> Path:
         """Tell which file holds a device's rows, or would."""
-        is_file = self.path.is_file() or (self.path.suffix == ENDING and not self.path.is_dir())
-        return self.path if is_file else self.path / f"{_slug(device)}{ENDING}"
+        return self.path if self.is_file else self.path / f"{_slug(device)}{ENDING}"
+
+    @property
+    def is_file(self) -> bool:
+        """Whether all rows are in the path itself; so they are in what is no folder, and will not be read."""
+        is_folder = stat.S_ISDIR(_mode(self.path))
+        return not is_folder and (_exists(self.path) or self.path.suffix == ENDING)
+
+    def files(self) -> tuple[Path, ...]:
+        """List the files that are there."""
+        if not self.is_file:
+            return tuple(sorted(self.path.glob(f"*{ENDING}")))
+        return (self.path,) if _exists(self.path) else ()
 
     def rows_of(self, device: Device) -> dict[Key, Row]:
         """Get the rows that are stored for a device; none where its file is missing.
@@ -88,7 +101,7 @@ class Baseline:
         Raises:
             ResultsError: why not.
         """
-        if self.path.suffix == ENDING and not self.path.is_dir():
+        if self.is_file:
             check_writable(self.path)
             return
         try:
@@ -96,12 +109,14 @@ class Baseline:
         except OSError as error:
             msg = f"{self.path}: cannot be made: {error.strerror or error}"
             raise ResultsError(msg) from error
-        check_writable(self.path / f"any{ENDING}")
+        for path in (self.path / f"any{ENDING}", *self.files()):
+            check_writable(path)
 
     def update(self, results: Results) -> list[Update]:
         """Store the rows that pass and are new or have moved; keep all others byte for byte.
 
-        A file in which nothing moved is not touched. All files are read and made before the first is written.
+        A file in which nothing moved is not touched. All files are read, made and found writable before the first is
+        written.
 
         Raises:
             ResultsError: a file cannot be read or written, or two rows have one key.
@@ -113,9 +128,11 @@ class Baseline:
                 _made(file, [row for row in passed if self.file_of(row.device) == file], results.environments)
                 for file in dict.fromkeys(self.file_of(row.device) for row in passed)
             ]
-            for update, text in made:
-                if update.stored:
-                    write_text_atomically(update.path, text)
+            written = [(update.path, text) for update, text in made if update.stored]
+            for path, _ in written:
+                check_writable(path)
+            for path, text in written:
+                write_text_atomically(path, text)
         return [update for update, _ in made]
 
 
@@ -160,11 +177,20 @@ def _blanks(text: str, at: int) -> int:
     return found.end() if found else at
 
 
-def _exists(file: Path) -> bool:
+def _exists(path: Path) -> bool:
+    """Whether there is something, if only what cannot be looked at: reading it says why."""
     try:
-        return file.exists()
-    except OSError:
-        return True  # reading it says why it cannot be
+        return path.exists()
+    except (OSError, ValueError):
+        return True
+
+
+def _mode(path: Path) -> int:
+    """Tell what is there; 0 where that cannot be told."""
+    try:
+        return path.stat().st_mode
+    except (OSError, ValueError):
+        return 0
 
 
 def _read(file: Path) -> _Stored:
@@ -180,18 +206,18 @@ def _made(file: Path, rows: Iterable[Row], environments: Iterable[Mapping[str, s
     moved = {row.key: row for row in rows if has_moved(row, old.rows.get(row.key))}
     texts = {**old.texts, **{key: _text(row) for key, row in moved.items()}}
     lines = [f"  {texts[key]}" for key in sorted(texts, key=_order)]
-    head = {"schema": SCHEMA, "environments": [dict(one) for one in environments]}
+    kept = old.results.environments if len(texts) > len(moved) else ()
+    known = {tuple(sorted(one.items())): dict(one) for one in (*kept, *environments)}
+    head = {"schema": SCHEMA, "environments": list(known.values())}
     start = "".join(f" {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)},\n" for key, value in head.items())
     body = ",\n".join(lines)
-    return Update(
-        file, tuple(moved.values()), len(texts) - len(moved)
-    ), f'{{\n{start} "rows": [\n{body}\n ],\n "not_run": []\n}}\n'
+    text = f'{{\n{start} "rows": [\n{body}\n ],\n "not_run": []\n}}\n'
+    return Update(file, tuple(moved.values()), len(texts) - len(moved)), text
 
 
 def _text(row: Row) -> str:
     """Write a row on a line, without what a comparison has no use for."""
-    content: dict[str, Any] = jsonable(replace(row, terms=(), baseline=None).to_dict())
-    return json.dumps(content, ensure_ascii=False, allow_nan=False)
+    return json_text(replace(row, terms=(), baseline=None).to_dict())
 
 
 def _order(key: Key) -> tuple[Any, ...]:
@@ -209,13 +235,21 @@ def _slug(device: Device) -> str:
 
 @contextlib.contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Keep other runs on this machine from updating the same baseline at the same time."""
+    """Keep other runs of this user on this machine from updating the same baseline at the same time."""
     from filelock import FileLock, Timeout
 
-    name = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
+    user = os.getuid() if hasattr(os, "getuid") else ""  # a lock file of somebody else's cannot be opened
+    name = hashlib.sha256(f"{user}{os.path.realpath(path)}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    lock = FileLock(Path(tempfile.gettempdir()) / f"pytest-dsocr-{name}.lock", timeout=LOCK_TIMEOUT_S)
     try:
-        with FileLock(Path(tempfile.gettempdir()) / f"pytest-dsocr-{name}.lock", timeout=LOCK_TIMEOUT_S):
-            yield
+        lock.acquire()
     except Timeout as error:
         msg = f"{path}: another run has been updating it for {LOCK_TIMEOUT_S} s"
         raise ResultsError(msg) from error
+    except OSError as error:
+        msg = f"{lock.lock_file}: cannot be locked: {error.strerror or error}"
+        raise ResultsError(msg) from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -58,6 +58,7 @@ class Bench:
         self.device = device
         self.width = width
         self._baseline = baseline
+        self._stored = functools.cache(baseline.rows_of if baseline else lambda device: {})
         self.fingerprint = functools.cache(fingerprint)
 
     @cached_property
@@ -135,7 +136,7 @@ class Bench:
     def _gated(self, row: Row, advisory: str) -> Row:
         if self._baseline is None:
             return row
-        stored = self._baseline.rows_of(row.device)
+        stored = self._stored(row.device)
         if not stored:  # a device without a baseline is told once, not with every row
             return row
         source = shown(self._baseline.file_of(row.device))

@@ -59,7 +59,8 @@ class Collector:
     """What was expected, what came, and what did not: a pytest plugin of its own, one a run.
 
     A process names its tests on its first report. A worker that dies sends no last word, so nothing waits for one; the
-    test that took it along counts as expected, since nobody can say any more whether it was.
+    test that took it along counts as expected, since nobody can say any more whether it was. ``places`` are the file of
+    each test that brought something, relative to the rootdir, and its line, counted from 0.
     """
 
     def __init__(self) -> None:
@@ -68,6 +69,7 @@ class Collector:
         self._not_run: dict[str, tuple[NotRun, ...]] = {}
         self._reasons: dict[str, str] = {}
         self._skipped: set[str] = set()
+        self.places: dict[str, tuple[str, int | None]] = {}
         self.heard = False
         self.deselected = False
 
@@ -84,6 +86,7 @@ class Collector:
         rows, not_run = attached_rows(report), _attached_not_run(report)
         if rows or not_run:
             self._rows[report.nodeid], self._not_run[report.nodeid] = rows, not_run
+            self.places[report.nodeid] = report.location[0], report.location[1]
         if report.outcome != "passed":
             self._reasons.setdefault(report.nodeid, _reason(report))
         if report.outcome == "skipped" and not hasattr(report, "wasxfail") and not attached.get("compared"):

@@ -52,8 +52,8 @@ def write_text_atomically(path: Path, text: str) -> None:
     temporary = None
     try:
         with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
+            "w", encoding="utf-8", errors="replace", dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as file:  # a file name that is no text, in the name of a test, becomes question marks
             temporary = Path(file.name)
             file.write(text)
             file.flush()

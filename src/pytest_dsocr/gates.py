@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from .row import Row
     from .tolerances import Tolerances
 
-__all__ = ["repeated_keys", "unmet_requirements", "unused_rules"]
+__all__ = ["repeated_keys", "required", "unmet_requirements", "unused_rule", "unused_rules"]
 
 
 def unmet_requirements(results: Results, required: Collection[str], families: Mapping[str, str]) -> list[str]:
@@ -64,6 +65,18 @@ def unused_rules(results: Results, tolerances: Tolerances, device_names: Collect
         "judged no row: remove it, or correct its names"
         for rule in tolerances.unused(used, device_names)
     ]
+
+
+def required(complaint: str) -> str:
+    """Tell what was required, of a sentence of :func:`unmet_requirements`; empty for any other."""
+    match = re.match(r"--dsocr-require (.+?): ", complaint)
+    return match[1] if match else ""
+
+
+def unused_rule(complaint: str) -> str:
+    """Tell the rule, of a sentence of :func:`unused_rules`; empty for any other."""
+    match = re.search(r": (rule \d+) \(.*\) judged no row: ", complaint)
+    return match[1] if match else ""
 
 
 def repeated_keys(results: Results) -> list[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +10,10 @@ from dsocr_cost.errors import DeviceError, ProfileError
 from dsocr_cost.latency import latency, op_times
 from dsocr_cost.profile_json import read_profile
 
-from .errors import NotSupportedError, OptionError
+from .errors import NotSupportedError
 from .markers import NO_TIME
 from .metrics import Prediction
+from .peak import peak_of_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,7 +116,7 @@ class LatencyModel:
 
         try:
             known = None if self._devices is None else load_devices(self._devices)
-            return profile_of(find_device(here.name, known), self._peak_flops_per_s or _peak_of_environment())
+            return profile_of(find_device(here.name, known), self._peak_flops_per_s or peak_of_environment())
         except DeviceError as error:
             msg = f"{error}; add it to a file of your own and give --dsocr-devices FILE, or calibrate it"
             raise NotSupportedError(msg) from error
@@ -134,24 +133,6 @@ def require_same_device(source: str, calibrated: Any, here: Device) -> None:
         got, allowed = (" ".join(filter(None, one)) for one in (there, (here.type, here.name)))
         msg = f"{source}: device: got a calibration of {got}, allowed is one of {allowed}, where this run measures"
         raise ProfileError(msg)
-
-
-def _peak_of_environment() -> float | None:
-    """Read the dense peak as training codes name it.
-
-    Raises:
-        OptionError: it is no number above 0.
-    """
-    given = os.environ.get("MFU_PEAK_TFLOPS", "")
-    if not given:
-        return None
-    try:
-        peak = float(given)
-    except ValueError:
-        peak = 0.0
-    if not 0 < peak < sys.float_info.max / 1e12:
-        raise OptionError(f"MFU_PEAK_TFLOPS: got {given!r}, allowed is a number above 0, in 1e12 FLOP/s")
-    return peak * 1e12
 
 
 def _first_touch(layer: Any, case: Case, execution: Execution, profile: Profile) -> float:

@@ -14,6 +14,7 @@ from .errors import OptionError
 from .grids import parse_grids
 from .measure.cache import CACHES
 from .measure.settings import LAUNCHES, LatencySettings
+from .peak import peak_of
 from .report.written import ENDINGS
 
 if TYPE_CHECKING:
@@ -206,13 +207,20 @@ def _timing(config: pytest.Config) -> LatencySettings:
 
 
 def _peak(config: pytest.Config) -> float | None:
-    """Read the dense peak."""
+    """Read the dense peak, which takes the place of a datasheet's."""
     given = _text(config, "peak-tflops", "")
     if not given:
         return None
-    if not re.fullmatch(r"\d{1,9}(\.\d+)?", given, re.ASCII) or not float(given):
-        _refuse("peak-tflops", given, ("numbers above 0, in 1e12 FLOP/s",))
-    return float(given) * 1e12
+    peak = peak_of(given)
+    if peak is None:
+        _refuse("peak-tflops", given, ("numbers above 0, in TFLOP/s",))
+    if _path(config, "profile") is not None:
+        msg = (
+            "--dsocr-peak-tflops (ini: dsocr_peak_tflops): got one beside a profile, whose times were measured; "
+            "allowed is one for a card that is not calibrated: leave out either"
+        )
+        raise OptionError(msg)
+    return peak
 
 
 def _update_baseline(config: pytest.Config) -> bool:

@@ -14,6 +14,8 @@ from .compare import Verdict
 from .fixtures import dsocr
 from .markers import MARKERS, bad_marks, missing_gpu
 from .options import Options, add_options
+from .report.properties import properties_of
+from .report.text import printable
 from .state import NOT_RUN, ROWS, RUN, USES, Run, run_of
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     file = options.tolerances
     rules = file.name if file and file.parent == config.rootpath else file or "built-in tolerances"
     execution = f"{options.reference} on {options.device}, {options.dtype}, {options.attention} attention"
-    return [f"dsocr: {line}" for line in (f"{execution}; {rules}", run.baseline_header()) if line]
+    return [f"dsocr: {printable(line)}" for line in (f"{execution}; {rules}", run.baseline_header()) if line]
 
 
 def pytest_dsocr_layers() -> Iterable[type]:
@@ -148,6 +150,7 @@ def pytest_runtest_makereport(
     if not _compares(item):
         return report
     rows, not_run = item.stash[ROWS], item.stash[NOT_RUN]
+    report.user_properties += properties_of(rows)
     if call.when == "call" and report.outcome == "passed" and not rows:
         report.outcome = "failed"
         report.longrepr = "asked for the fixture dsocr and compared nothing: a measurement of nothing is never a pass"
@@ -159,7 +162,7 @@ def pytest_runtest_makereport(
         worse = next((row for row in caught if row not in advice), None)
         if worse:
             report.outcome = "failed"
-            report.longrepr = f"caught a comparison that came to {worse.verdict}: {worse.reason}"
+            report.longrepr = f"caught a comparison that came to {worse.verdict}: {printable(worse.reason)}"
         else:
             report.outcome = "skipped"
             report.longrepr = (str(item.path), item.location[1] or 0, f"Skipped: inconclusive: {advice[0].reason}")
@@ -189,12 +192,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
-    """Print the table."""
+    """Print the table, and on GitHub the annotations."""
+    from .github import commands_of
     from .report.against import baseline_lines
     from .report.terminal import summary_lines
 
     run = run_of(config)
-    if run.results is None or not (run.results.rows or run.results.not_run or run.complaints):
+    if run.results is None or not run.has_news:
         return
     terminalreporter.write_sep("=", "dsocr: predicted against measured")
     width = terminalreporter._tw.fullwidth  # noqa: SLF001 - pytest's own width, which it tells no other way
@@ -202,10 +206,12 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
         markup = {name: True for name in (line.colour, "bold" if line.bold else "") if name}
         terminalreporter.write_line(line.text, **markup)
     lines = baseline_lines(run.results.rows, run.missing, run.update_command, width=width)
-    for text in (*lines, *(f"dsocr: {notice}" for notice in run.notices)):
+    for text in (*lines, *(f"dsocr: {printable(notice)}" for notice in run.notices)):
         terminalreporter.write_line(text, yellow=True)
     for complaint in run.complaints:
-        terminalreporter.write_line(f"dsocr: {complaint}", red=True, bold=True)
+        terminalreporter.write_line(f"dsocr: {printable(complaint)}", red=True, bold=True)
+    for command in commands_of(run, config.rootpath):
+        terminalreporter.write_line(command)
 
 
 def _compares(item: pytest.Item) -> bool:

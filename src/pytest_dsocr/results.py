@@ -1,4 +1,4 @@
-"""The rows of a run and what did not run; their document, a versioned schema; their merge."""
+"""The rows of a run and what did not run; their document, of a versioned schema."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import json
 import math
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .compare import Verdict
 from .errors import ResultsError
+from .report.text import printable
 from .row import Key, NotRun, Row
-from .rows_document import SCHEMA, checked_document
+from .rows_document import SCHEMA, checked_document, read_rows_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["Results", "merged"]
+__all__ = ["Results", "json_text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,13 @@ class Results:
         Raises:
             ResultsError: two have the same key; ``source`` is where they stand.
         """
-        return _by_key(self.rows, source)
+        found = {row.key: row for row in self.rows}
+        if len(found) < len(self.rows):
+            key, count = Counter(row.key for row in self.rows).most_common(1)[0]
+            title = printable(f"{found[key].title} on {found[key].device}")
+            msg = f"{source}: rows: {count} have the key of {title}, allowed is one"
+            raise ResultsError(msg)
+        return found
 
     def to_json(self) -> str:
         """Write the whole as a document of the newest schema. Figures that JSON cannot hold become strings."""
@@ -56,10 +64,10 @@ class Results:
             "environments": [dict(one) for one in self.environments],
             "totals": {str(verdict): count for verdict, count in self.by_verdict.items()},
             "complaints": list(self.complaints),
-            "rows": [jsonable(row.to_dict()) for row in self.rows],
+            "rows": [row.to_dict() for row in self.rows],
             "not_run": [asdict(one) for one in self.not_run],
         }
-        return json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+        return json_text(document, indent=1) + "\n"
 
     @classmethod
     def from_json(cls, text: str, source: str = "<text>") -> Results:
@@ -77,9 +85,7 @@ class Results:
         Raises:
             ResultsError: it cannot be read, or as :meth:`from_json`.
         """
-        from .rows_document import read_rows_text
-
-        return cls.from_json(read_rows_text(path), str(path))
+        return cls.from_json(read_rows_text(path), printable(str(path)))
 
     @classmethod
     def _from_document(cls, document: Mapping[str, Any]) -> Results:
@@ -91,49 +97,18 @@ class Results:
         )
 
 
-def jsonable(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn the figures that JSON cannot hold into strings."""
-    return {
-        key: jsonable(value)
-        if isinstance(value, dict)
-        else repr(value)
-        if isinstance(value, float) and not math.isfinite(value)
-        else value
-        for key, value in content.items()
-    }
+def json_text(content: Any, *, indent: int | None = None) -> str:
+    """Write strict JSON; figures that it cannot hold become strings."""
+    write = partial(json.dumps, indent=indent, allow_nan=False, ensure_ascii=False)
+    try:
+        return write(content)
+    except ValueError:
+        return write(_jsonable(content))
 
 
-def merged(parts: Sequence[tuple[str, Results]]) -> Results:
-    """Put the results of shards or machines together, each with the name of its file.
-
-    A row that stands in several is taken once if all agree on what was predicted, measured and judged. What did not
-    run in one part and has rows in another did run.
-
-    Raises:
-        ResultsError: two parts disagree on a row.
-    """
-    rows: dict[Key, tuple[str, Row]] = {}
-    for source, part in parts:
-        for key, row in part.by_key(source).items():
-            first, known = rows.setdefault(key, (source, row))
-            if (known.predicted, known.measured, known.verdict) != (row.predicted, row.measured, row.verdict):
-                figures = f"{known.measured!r}, {known.verdict}, and {row.measured!r}, {row.verdict}"
-                msg = f"{source}: {row.title}: stands in {first}, too, and they differ: measured {figures}"
-                raise ResultsError(msg)
-    ran = {row.test for _, row in rows.values()}
-    not_run = dict.fromkeys(one for _, part in parts for one in part.not_run if one.test not in ran)
-    environments = {tuple(sorted(one.items())): one for _, part in parts for one in part.environments}
-    complaints = dict.fromkeys(complaint for _, part in parts for complaint in part.complaints)
-    return Results(
-        tuple(row for _, row in rows.values()), tuple(not_run), tuple(environments.values()), tuple(complaints)
-    )
-
-
-def _by_key(rows: Iterable[Row], source: str) -> dict[Key, Row]:
-    rows = tuple(rows)
-    found = {row.key: row for row in rows}
-    if len(found) < len(rows):
-        key, count = Counter(row.key for row in rows).most_common(1)[0]
-        msg = f"{source}: rows: {count} have the key of {found[key].title} on {found[key].device}, allowed is one"
-        raise ResultsError(msg)
-    return found
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _jsonable(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_jsonable(one) for one in value]
+    return repr(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from .compare import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 __all__ = ["AgainstBaseline", "Change", "Device", "Key", "NotRun", "Row", "Term"]
 
-_FIGURES = ("predicted", "measured", "difference", "relative_difference", "spread")
+_FIGURES = ("predicted", "measured", "difference")
+_RATIOS = ("relative_difference", "spread", "rtol")
 
 Key: TypeAlias = "tuple[str, str, str, str, str, str, str, Device]"
 
@@ -88,8 +89,10 @@ class AgainstBaseline:
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> AgainstBaseline:
         """Read back what :meth:`to_dict` made."""
-        given = {**content, **_figures(content, ("measured", "relative_change", "p_value"))}
-        return cls(**{**given, "change": Change(content["change"])})
+        ratios = {name: _ratio(content[name]) for name in ("relative_change", "p_value")}
+        return cls(
+            **{**content, **ratios, "measured": _figure(content["measured"]), "change": Change(content["change"])}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,18 +173,19 @@ class Row:
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Row:
         """Read back what :meth:`to_dict` made, and the strings that stand for figures that JSON cannot hold."""
-        details = dict(content.get("details", {}))
         stored = content.get("baseline")
         made = {
+            **{name: _figure(content[name]) for name in _FIGURES},
+            **{name: _ratio(content[name]) for name in _RATIOS},
             "device": Device(**content["device"]),
             "verdict": Verdict(content["verdict"]),
-            "details": {**details, **_figures(details, details)},
-            "band": tuple(content["band"]) if content.get("band") else None,
-            "samples": tuple(content.get("samples", ())),
-            "terms": tuple(Term(*term) for term in content.get("terms", ())),
+            "details": {name: _figure(value) for name, value in content.get("details", {}).items()},
+            "band": tuple(float(end) for end in content["band"]) if content.get("band") else None,
+            "samples": tuple(float(sample) for sample in content.get("samples", ())),
+            "terms": tuple(_term(*term) for term in content.get("terms", ())),
             "baseline": AgainstBaseline.from_dict(stored) if stored else None,
         }
-        return cls(**{**content, **_figures(content, _FIGURES), **made})
+        return cls(**{**content, **made})
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +196,15 @@ class NotRun:
     reason: str
 
 
-def _figures(content: Mapping[str, Any], names: Iterable[str]) -> dict[str, float]:
-    """Take the strings back that stand for figures that JSON cannot hold."""
-    return {name: float(content[name]) for name in names if content[name] in ("nan", "inf", "-inf")}
+def _term(op: str, kind: str, launches: int, predicted: Any, call: str, calls: int, measured: Any) -> Term:
+    return Term(op, kind, launches, _figure(predicted), call, calls, _figure(measured))
+
+
+def _figure(value: Any) -> Any:
+    """Take a string back that stands for a figure that JSON cannot hold."""
+    return float(value) if isinstance(value, str) else value
+
+
+def _ratio(value: Any) -> float | None:
+    """The same of what is no count."""
+    return None if value is None else float(value)

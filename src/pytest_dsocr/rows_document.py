@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from collections import Counter
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from dsocr_cost.text_file import read_text_file
 
 from .errors import ResultsError
+from .report.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     import jsonschema_rs
@@ -26,7 +30,13 @@ MOST_BYTES = 64 * 2**20
 """Bytes that are read of a rows file; the 90 grids and all layers take about ten million."""
 
 _LONGEST = 200
-"""Characters of what a validator says: it quotes what it refuses."""
+"""Characters of what is quoted of a file."""
+
+_MOST_DIGITS = 309
+"""Digits of the largest float."""
+
+_HALF_A_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
+"""The escape of a surrogate, which is text beside its other half alone."""
 
 
 def read_rows_text(path: Path) -> str:
@@ -45,16 +55,21 @@ def rows_schema() -> dict[str, Any]:
 
 
 def load_json(text: str, source: str) -> Any:
-    """Parse strict JSON: no NaN, no number beyond a float's range.
+    """Parse strict JSON: no key twice in an object, no NaN, no number beyond a float's range, no half a character.
 
     Raises:
         ResultsError: it is none; the message says where.
     """
     try:
-        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        document = json.loads(
+            text, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_whole, object_pairs_hook=_once
+        )
+        if _HALF_A_CHARACTER.search(text):
+            json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         msg = f"{source}: is no JSON: {error}"
         raise ResultsError(msg) from error
+    return document
 
 
 def checked_document(text: str, source: str) -> dict[str, Any]:
@@ -64,12 +79,12 @@ def checked_document(text: str, source: str) -> dict[str, Any]:
         ResultsError: where in it, what it got, what is allowed.
     """
     document: Any = load_json(text, source)
-    version = document.get("schema") if isinstance(document, dict) else None
-    if version not in range(1, SCHEMA + 1) or isinstance(version, bool):
-        got = f"schema {version!r}" if isinstance(document, dict) else type(document).__name__
-        newer = "; it was written by a later version: update pytest-dsocr" if _is_later(version) else ""
-        msg = f"{source}: got {got}, allowed are rows files of schemas 1 to {SCHEMA}{newer}"
+    if not isinstance(document, dict):
+        msg = f"{source}: got a JSON {_JSON_NAMES[type(document)]}, allowed is a rows file, which is an object"
         raise ResultsError(msg)
+    version = document.get("schema")
+    if type(version) is not int or not 1 <= version <= SCHEMA:
+        _refuse_version(version, source)
     if version == 1:
         document = _from_schema_1(document)
     import jsonschema_rs
@@ -77,9 +92,11 @@ def checked_document(text: str, source: str) -> dict[str, Any]:
     try:
         _validator().validate(document)
     except jsonschema_rs.ValidationError as error:
-        where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.instance_path)
-        said = error.message if len(error.message) <= _LONGEST else f"{error.message[:_LONGEST]}…"
-        msg = f"{source}: {where.removeprefix('.') or 'the document'}: {said}"
+        where = _place(error.instance_path) or "the document"
+        msg = f"{source}: {where}: {printable(_cut(error.message))}"
+        raise ResultsError(msg) from error
+    except ValueError as error:  # it takes no more than some hundred levels
+        msg = f"{source}: is nested too deep: {error}"
         raise ResultsError(msg) from error
     checked: dict[str, Any] = document
     return checked
@@ -95,11 +112,40 @@ def _validator() -> jsonschema_rs.Validator:
 def _from_schema_1(document: dict[str, Any]) -> dict[str, Any]:
     """Schema 1 had one environment, and no complaints, samples, terms or baselines."""
     later = {key: value for key, value in document.items() if key != "environment"}
-    return {**later, "schema": SCHEMA, "environments": [document.get("environment")]}
+    environments = [document["environment"]] if "environment" in document else []
+    return {**later, "schema": SCHEMA, "environments": environments}
 
 
-def _is_later(version: object) -> bool:
-    return isinstance(version, int) and not isinstance(version, bool) and version > SCHEMA
+def _refuse_version(version: object, source: str) -> NoReturn:
+    is_later = type(version) is int and version > SCHEMA
+    got = f"schema {_cut(json.dumps(version))}" if version is not None else "no schema"
+    newer = "; it was written by a later version: update pytest-dsocr" if is_later else ""
+    msg = f"{source}: got {got}, allowed are rows files of schemas 1 to {SCHEMA}{newer}"
+    raise ResultsError(msg)
+
+
+_JSON_NAMES = {list: "array", str: "string", int: "number", float: "number", bool: "boolean", type(None): "null"}
+
+
+def _place(path: Iterable[str | int]) -> str:
+    """Write where in a document something stands: ``rows[3].device.name``."""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{printable(step)}" for step in path)
+    return _cut("".join(steps).removeprefix("."))
+
+
+def _cut(said: str) -> str:
+    """Leave the middle out of what is too long: what is refused is quoted first, and why comes last."""
+    return said if len(said) <= _LONGEST else f"{said[: _LONGEST // 2]}…{said[-_LONGEST // 2 :]}"
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object, of which a key that stands twice would hide what stands first."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
+        msg = f"the key {_cut(ascii(twice))} stands twice in an object"
+        raise ValueError(msg)
+    return made
 
 
 def _refuse_constant(name: str) -> float:
@@ -110,6 +156,23 @@ def _refuse_constant(name: str) -> float:
 def _finite(digits: str) -> float:
     value = float(digits)
     if not math.isfinite(value):
-        msg = f"{digits} is beyond the range of a float"
-        raise ValueError(msg)
+        _refuse_size(digits)
     return value
+
+
+def _whole(digits: str) -> int:
+    """Read an integer that a float could hold too, if not to its last digit."""
+    if len(digits.lstrip("-")) > _MOST_DIGITS:
+        _refuse_size(digits)
+    value = int(digits)
+    try:
+        float(value)
+    except OverflowError:
+        _refuse_size(digits)
+    return value
+
+
+def _refuse_size(digits: str) -> NoReturn:
+    shown = digits if len(digits) <= 20 else f"{digits[:10]}… of {len(digits)} characters"
+    msg = f"{shown} is beyond the range of a float"
+    raise ValueError(msg)

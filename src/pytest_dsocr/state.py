@@ -16,6 +16,7 @@ from dsocr_cost import DsocrError
 
 from .collector import Collector
 from .markers import is_for_another_device
+from .results import Results
 from .row import NotRun, Row
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from .metrics import Prediction
     from .options import Options
     from .registry import Registry
-    from .results import Results
     from .tolerances import Tolerances
 
 __all__ = ["NOT_RUN", "ROWS", "RUN", "USES", "Run", "run_of"]
@@ -205,6 +205,7 @@ class Run:
     def finish(self) -> None:
         """Close the books, write the rows, and note what makes the run red although no test failed."""
         from .gates import repeated_keys, unmet_requirements, unused_rules
+        from .github import add_to_step_summary
         from .measure.device import device_names
 
         self.results = self.collector.results(self.environment(), stopped=STOPPED)
@@ -221,6 +222,7 @@ class Run:
         self.results = replace(self.results, complaints=tuple(self.complaints))
         if self.collector.heard:  # a run that ran no test has nothing to put over older rows
             self._write(self.results)
+            self.notices += add_to_step_summary(self)
 
     def _settle_baseline(self, results: Results) -> None:
         """Note what of the baseline was not measured, and take over what has moved where that was asked for."""
@@ -254,6 +256,16 @@ class Run:
                 write_text_atomically(path, report_text(results, ending, self.labels, self.families))
             except DsocrError as error:
                 self.complaints.append(str(error))
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is anything to tell: a run in which nothing compares says nothing."""
+        return self.results is not None and bool(self.results.rows or self.results.not_run or self.complaints)
+
+    @property
+    def told(self) -> Results:
+        """The results with all that made the run red, also what came up while they were written."""
+        return replace(self.results or Results(), complaints=tuple(self.complaints))
 
     def environment(self) -> dict[str, str]:
         """Name the versions that a figure depends on."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from dsocr_cost.config import DeepseekOCRConfig
 from dsocr_cost.execution import Execution
-from dsocr_cost.sweep import evaluate
+from dsocr_cost.sweep import evaluate_workload
 from dsocr_cost.workload import MODES, Grid, Workload
 
 if TYPE_CHECKING:
@@ -71,16 +71,7 @@ def grid_points(
     """
     high, wide = (np.array([grid[side] for grid in grids], dtype=np.int64) for side in (0, 1))
     workload = Workload(mode, Grid(high, wide), text_tokens, decode_steps, batch)
-    stages = evaluate(
-        crops_high=high,
-        crops_wide=wide,
-        text_tokens=text_tokens,
-        decode_steps=decode_steps,
-        batch=batch,
-        mode=mode,
-        config=config,
-        execution=execution,
-    )
+    stages = evaluate_workload(workload, config, execution)
     return _points([str(grid) for grid in grids], workload, config, stages)
 
 
@@ -99,9 +90,7 @@ def context_points(
     """
     positions = np.array(contexts, dtype=np.int64)
     workload = Workload(None, None, positions, decode_steps, batch)
-    stages = evaluate(
-        text_tokens=positions, decode_steps=decode_steps, batch=batch, mode=None, config=config, execution=execution
-    )
+    stages = evaluate_workload(workload, config, execution)
     return _points([str(context) for context in contexts], workload, config, stages)
 
 

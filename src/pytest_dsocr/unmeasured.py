@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .errors import MeasurementError, NotSupportedError
+from .report.text import printable
 from .row import NotRun
 
 if TYPE_CHECKING:
@@ -51,4 +52,4 @@ class Unmeasured:
 
     def _text(self, reason: str) -> str:
         metrics = ", ".join(metric for metric, error in self._errors.items() if str(error) == reason)
-        return f"{self._what}, {metrics}: not measured\n  reason      {reason}"
+        return f"{printable(f'{self._what}, {metrics}')}: not measured\n  reason      {printable(reason)}"

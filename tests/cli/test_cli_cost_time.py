@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from importlib.resources import files
 from types import ModuleType
 
@@ -10,6 +11,7 @@ import pytest
 
 from dsocr_cost import MODES, DeepseekOCRConfig, Execution, Grid, Workload
 from dsocr_cost.latency import BOUNDS, run_latency
+from dsocr_cost.profile_json import Calibration
 
 SCHEMA = json.loads(files("pytest_dsocr.cli").joinpath("cost.schema.json").read_text(encoding="utf-8"))
 PAGE = Workload(MODES["gundam"], Grid(2, 3), 10, 100)
@@ -42,6 +44,19 @@ def test_eager_is_the_usual_launch_and_takes_longer(timed):
     assert eager == timed("--launch", "eager")
     assert (eager["latency"]["launch"], graph["latency"]["launch"]) == ("eager", "graph")
     assert eager["stages"]["decode"]["latency_s"] > graph["stages"]["decode"]["latency_s"]
+
+
+@pytest.mark.parametrize("command", ["cost", "roofline"])
+def test_a_graph_on_a_cpu_is_refused(run, tmp_path, bench, command):
+    """As pytest refuses it: kernels are captured on a card alone."""
+    path = tmp_path / "cpu.json"
+    cpu = replace(bench, host=replace(bench.host, overlaps=False))
+    path.write_text(Calibration(cpu, {"type": "cpu", "name": "Bench 16"}).to_json(), encoding="utf-8")
+    result = run(command, "--profile", path, "--launch", "graph")
+    assert (result.exit_code, result.stdout) == (2, "")
+    said = f"got graph, which needs a CUDA device, and {path} was calibrated on Bench 16; allowed is eager"
+    assert result.stderr.splitlines()[-1] == f"Error: --launch: {said}"
+    assert run(command, "--profile", path, "--launch", "eager").exit_code == 0
 
 
 @pytest.mark.parametrize("by", ["stage", "layer", "op"])
@@ -118,12 +133,22 @@ def test_a_peak_in_the_environment_asks_for_no_machine(cost, monkeypatch):
     assert cost()["stages"]["total"]["latency_s"] is None
 
 
-def test_a_bad_peak_in_the_environment_is_named(run, monkeypatch):
+@pytest.mark.parametrize("given", ["fast", "0", "-1", "nan", "1e400"])
+def test_a_bad_peak_in_the_environment_is_named_where_it_is_used(run, profile, monkeypatch, given):
+    monkeypatch.setenv("MFU_PEAK_TFLOPS", given)
+    said = f"Error: MFU_PEAK_TFLOPS: got '{given}', allowed is a number above 0, in TFLOP/s, such as 209.5\n"
+    for arguments in (("cost", "--profile", profile), ("cost", "--device", "4090"), ("roofline", "--device", "4090")):
+        result = run(*arguments)
+        assert (result.exit_code, result.stdout, result.stderr) == (2, "", said)
+
+
+def test_a_bad_peak_in_the_environment_stops_nothing_that_does_not_use_it(run, profile, monkeypatch):
+    """Without a machine there is no time; measured roofs are no share of it, nor is there a peak of 32 bits in it."""
     monkeypatch.setenv("MFU_PEAK_TFLOPS", "fast")
-    result = run("cost")
-    assert result.exit_code == 2
-    assert "MFU_PEAK_TFLOPS" in result.stderr
-    assert "got 'fast', allowed is a number above 0, in TFLOP/s" in result.stderr
+    unused = ("roofline", "--device", "4090", "--dtype", "float32")
+    for arguments in (("cost",), ("cost", "--grid", "2x3", "--json"), ("roofline", "--profile", profile), unused):
+        assert run(*arguments).exit_code == 0
+    assert run("cost", "--profile", profile, "--peak-tflops", "50").exit_code == 0
 
 
 def test_a_card_is_taken_by_its_architecture_with_its_peak(cost, bench, monkeypatch):

@@ -63,6 +63,54 @@ def test_the_example_has_six_lines_and_fits(run, example):
     assert json.loads(result.stdout)["card"]["room_bytes"] == 16 * GIB - 1100 * MIB
 
 
+FIGURES = {
+    "bf16_flops_per_s": "1e14",
+    "fp32_flops_per_s": "5e13",
+    "bandwidth_bytes_per_s": "1e12",
+    "l2_bytes": "40_000_000",
+    "sms": "80",
+    "compute_capability": "[9, 0]",
+}
+
+
+@pytest.fixture
+def times(run, tmp_path):
+    """Price a page on a card with these keys."""
+
+    def result(figures, *arguments):
+        path = tmp_path / "cards.toml"
+        lines = [f"{key} = {value}" for key, value in figures.items()]
+        path.write_text("\n".join(["[[device]]", 'name = "Bench"', *lines]), encoding="utf-8")
+        return run("cost", "--device", "Bench", "--devices", path, *arguments)
+
+    return result
+
+
+def test_the_page_says_which_keys_times_need(times):
+    (said,) = re.findall(r"^Times .* need other keys, and no memory: (.*?)\. ", PAGE, re.MULTILINE | re.DOTALL)
+    assert re.findall(r"`(\w+)`", said) == [*FIGURES]
+    assert times(FIGURES).exit_code == 0
+
+
+@pytest.mark.parametrize("key", FIGURES)
+def test_each_of_them_is_asked_for(times, key):
+    result = times({name: figure for name, figure in FIGURES.items() if name != key})
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert (key if key != "compute_capability" else "nothing is known of architecture ''") in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("key", "given", "arguments"),
+    [
+        pytest.param("bf16_flops_per_s", {}, ("--peak-tflops", "100"), id="a peak by hand"),
+        pytest.param("compute_capability", {"architecture": '"Hopper"'}, (), id="Hopper"),
+        pytest.param("compute_capability", {"architecture": '"Ada Lovelace"'}, (), id="Ada Lovelace"),
+    ],
+)
+def test_what_stands_in_for_one_does(times, key, given, arguments):
+    assert times({name: figure for name, figure in FIGURES.items() if name != key} | given, *arguments).exit_code == 0
+
+
 @pytest.mark.parametrize("command", ["fit", "vram"])
 def test_the_help_names_the_page(run, command):
     assert "docs/devices.md" in run(command, "--help").stdout

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_dsocr.cli.main import COMMANDS
+
 SLOW = ("torch", "transformers", "matplotlib", "PIL")
 WHAT_WAS_IMPORTED = f"""
 import sys
@@ -20,6 +22,7 @@ finally:
     print([name for name in {SLOW} if name in sys.modules], file=sys.stderr)
 """
 SMALL = Path(__file__).parents[1] / "data" / "odd_config.json"
+ROWS = Path(__file__).parents[2] / "results" / "cpu-latency.json"
 INSTALLED = Path(sys.executable).with_name("dsocr")
 DSOCR = (sys.executable, "-W", "error", "-c", "from pytest_dsocr.cli.main import main; main()")
 
@@ -39,10 +42,15 @@ def dsocr(*arguments, command=DSOCR, **options):
         pytest.param(("completion", "zsh"), id="completion"),
         pytest.param(("calibrate", "--help"), id="calibrate"),
         pytest.param(("roofline", "--help"), id="roofline"),
+        pytest.param(("merge", "{rows}", "-o", "all.json"), id="merge"),
+        pytest.param(("compare", "{rows}", "{rows}"), id="compare"),
+        pytest.param(("report", "{rows}", "-o", "rows.json"), id="report"),
     ],
 )
-def test_nothing_slow_is_imported(arguments):
-    result = dsocr(*arguments, command=(sys.executable, "-c", WHAT_WAS_IMPORTED))
+def test_nothing_slow_is_imported(write, make_row, tmp_path, arguments):
+    rows = write("rows.json", make_row())
+    command = (sys.executable, "-c", WHAT_WAS_IMPORTED)
+    result = dsocr(*(one.format(rows=rows) for one in arguments), command=command, cwd=tmp_path)
     assert result.returncode == 0
     assert result.stderr == "[]\n"
 
@@ -67,13 +75,14 @@ EVERY_COMMAND = pytest.mark.parametrize(
         pytest.param(("fit", "--memory", "24GiB"), id="fit"),
         pytest.param(("vram", "--grids", "model"), id="vram"),
         pytest.param(("completion", "bash"), id="completion"),
+        pytest.param(("compare", "{rows}", "{rows}", "--all"), id="compare"),
     ],
 )
 
 
 def with_config(arguments):
-    """Put the path of a small configuration where a command would measure the whole model."""
-    return [one.format(config=SMALL) for one in arguments]
+    """Put the path of a small configuration where a command would measure the whole model, and that of a rows file."""
+    return [one.format(config=SMALL, rows=ROWS) for one in arguments]
 
 
 @EVERY_COMMAND
@@ -132,7 +141,7 @@ def test_the_version_is_that_of_the_package():
     assert dsocr("--version").stdout.startswith("dsocr, version ")
 
 
-@pytest.mark.parametrize("command", ["calibrate", "cost", "sweep", "scaling", "fit", "vram", "roofline", "completion"])
+@pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_every_command_has_help_with_examples(run, command, flag):
     result = run(command, flag)

@@ -53,6 +53,14 @@ def case(name, *arguments, id):  # noqa: A002  # as pytest.param spells it
         case("--launch", "cost", "--launch", "graph", id="a launch of no machine"),
         case("--launch", "cost", "--device", "4090", "--launch", "lazy", id="a launch that is none"),
         case("--peak-tflops", "cost", "--peak-tflops", "100", id="a peak of no machine"),
+        case(
+            "--peak-tflops", "roofline", "--profile", "p.json", "--peak-tflops", "1", id="a peak beside measured roofs"
+        ),
+        case(
+            "--peak-tflops",
+            *("roofline", "--device", "4090", "--dtype", "float32", "--peak-tflops", "1"),
+            id="a peak of 16 bits for roofs of 32",
+        ),
         case("--peak-tflops", "cost", "--device", "4090", "--peak-tflops", "0", id="a peak of 0"),
         case("--peak-tflops", "cost", "--device", "4090", "--peak-tflops", "nan", id="a peak that is no number"),
         case("--peak-tflops", "cost", "--device", "4090", "--peak-tflops", "1e400", id="a peak of infinity"),
@@ -134,13 +142,13 @@ def test_a_sweep_without_matplotlib_says_what_to_install(run, monkeypatch, tmp_p
     monkeypatch.setattr("pytest_dsocr.cli.outputs.find_spec", lambda name: None)
     result = run("sweep", "--grids", "model", "--plots", tmp_path)
     assert result.exit_code == 2
-    assert result.stderr == 'Error: --plots: needs matplotlib: pip install "pytest-dsocr[plots]"\n'
+    assert result.stderr == "Error: --plots: needs matplotlib: pip install matplotlib\n"
 
 
 def test_an_interrupt_exits_with_130_and_says_nothing(run, monkeypatch):
-    def interrupt(**_):
+    def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pytest_dsocr.cli.cost.evaluate", interrupt)
+    monkeypatch.setattr("pytest_dsocr.cli.cost.evaluate_workload", interrupt)
     result = run("cost")
     assert (result.exit_code, result.output) == (130, "")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from comparison import Comparison, guarded
 
+from pytest_dsocr.bench import Bench
 from pytest_dsocr.comparer import Comparer
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Recorder:
     @contextmanager
     def recording(self) -> Iterator[None]:
         """Listen to all comparers."""
-        compare_all, predict, judge = (getattr(Comparer, name) for name in ("compare_all", "_predict", "_judge"))
+        compare_all, predict, judge = Comparer.compare_all, Comparer._predict, Bench.judged  # noqa: SLF001
         asked: list[tuple[Any, Case, Execution]] = []
         judged: list[tuple[Row, tuple[Call, ...]]] = []
 
@@ -83,7 +84,7 @@ class Recorder:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Comparer, "compare_all", compare_and_keep)
             patch.setattr(Comparer, "_predict", predict_and_note)
-            patch.setattr(Comparer, "_judge", judge_and_note)
+            patch.setattr(Bench, "judged", judge_and_note)
             yield
 
 

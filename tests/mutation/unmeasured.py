@@ -10,6 +10,7 @@ UNIT: dict[str, list[str]] = {
     "layers.clip": [VENDOR],
     "layers.decoder": [f"{LAYERS}::test_the_first_layers_are_dense"],
     "layers.llama": [VENDOR, WHOLE, SIZES],
+    "layers.llama_rotary": [VENDOR, SIZES],
     "layers.moe": [VENDOR, f"{DECODER}::test_moments_stand_at_ops_in_their_order"],
     "layers.sam": [
         SIZES,

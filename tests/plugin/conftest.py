@@ -99,8 +99,13 @@ def _torch_is_warm():
 
 @pytest.fixture
 def project(pytester, _torch_is_warm, monkeypatch):
-    """An empty project, run in this process or in one of its own, which is no worker of xdist though this one be."""
+    """An empty project, run in this process or in one of its own, which is no worker of xdist though this one be.
+
+    Nor does it know that it is run by GitHub, so it tells nothing to the page of that step.
+    """
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # by it pytest-benchmark knows one
+    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE"):
+        monkeypatch.delenv(name, raising=False)
     return Project(pytester)
 
 

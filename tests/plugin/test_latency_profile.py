@@ -83,6 +83,15 @@ def test_a_calibration_that_cannot_be_trusted_is_refused_before_anything_runs(ti
     result.stderr.fnmatch_lines([complaint])
 
 
+@pytest.mark.parametrize("from_ini", [False, True], ids=["option", "ini"])
+def test_a_peak_beside_a_calibration_is_refused_before_anything_runs(timed, project, from_ini):
+    if from_ini:
+        project.ini("dsocr_peak_tflops = 100")
+    result = timed(calibration(1.0), *([] if from_ini else ["--dsocr-peak-tflops=100"]))
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--dsocr-peak-tflops (ini: dsocr_peak_tflops): got one beside a profile*leave out*"])
+
+
 @pytest.mark.parametrize("given", ["0", "-1", "fast", "nan"])
 def test_a_peak_that_is_none_is_refused(timed, given):
     result = timed(calibration(1.0), f"--dsocr-peak-tflops={given}")

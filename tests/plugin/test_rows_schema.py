@@ -57,7 +57,7 @@ def test_a_run_reads_back_as_it_was_written(written):
     assert json.loads(results.to_json()) == json.loads(written)
 
 
-@pytest.mark.parametrize("change", [{"schema": 2}, {"rows": [{}]}, {"more": 1}], ids=["version", "row", "key"])
+@pytest.mark.parametrize("change", [{"schema": SCHEMA + 1}, {"rows": [{}]}, {"more": 1}], ids=["version", "row", "key"])
 def test_the_schema_refuses_what_is_no_such_file(written, change):
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({**json.loads(written), **change}, DOCUMENT)

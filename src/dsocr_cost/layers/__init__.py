@@ -5,7 +5,8 @@ from .clip import NoTPAttention, NoTPFeedForward, NoTPTransformer, NoTPTransform
 from .clip_embeddings import CLIPVisionEmbeddings
 from .decoder import DeepseekV2DecoderLayer, DeepseekV2RMSNorm, LMHead
 from .layer import Layer, layer_name
-from .llama import LlamaAttention, LlamaFlashAttention2, LlamaRotaryEmbedding
+from .llama import LlamaAttention, LlamaFlashAttention2
+from .llama_rotary import LlamaRotaryEmbedding
 from .moe import DeepseekV2MLP, DeepseekV2MoE, MoEGate
 from .projector import MlpProjector
 from .sam import ImageEncoderViT, LayerNorm2d, PatchEmbed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import clip, clip_embeddings, decoder, llama, moe, projector, sam, sam_attention, sam_block
+from . import clip, clip_embeddings, decoder, llama, llama_rotary, moe, projector, sam, sam_attention, sam_block
 from .layer import layer_name
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ __all__ = ["LAYERS"]
 
 LAYERS: dict[str, type[Layer]] = {
     layer_name(kind): kind
-    for module in (sam_attention, sam_block, sam, clip_embeddings, clip, projector, decoder, moe, llama)
+    for module in (sam_attention, sam_block, sam, clip_embeddings, clip, projector, decoder, moe, llama, llama_rotary)
     for kind in (getattr(module, name) for name in module.__all__)
 }
 """``vision.Attention`` and its like, to the class that prices it."""

@@ -1,7 +1,7 @@
-"""What the decoder takes from LLaMA: its attention and its rotary embedding.
+"""The attention that the decoder takes from LLaMA.
 
-Implementations: the vendor's attention recomputes the rotary table itself, as an fp32 batched matmul, in each of the
-decoder's layers; transformers makes it once a forward, outside of the layer, and since 5.15 elementwise.
+Implementations: the vendor's recomputes the rotary table itself, in each of the decoder's layers; transformers makes it
+once a forward, outside of the layer.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from ..kernels import (
     NOTHING,
     Tensor,
     bmm,
-    cast,
     copy,
     differ,
     fill,
@@ -29,6 +28,7 @@ from ..moment import Boundary, Moment
 from ..op import Matmul, under
 from ..sizes import require_at_least
 from .layer import sized
+from .llama_rotary import LlamaRotaryEmbedding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,59 +36,7 @@ if TYPE_CHECKING:
     from ..config import DecoderConfig
     from ..op import Count, Op
 
-__all__ = ["LlamaAttention", "LlamaFlashAttention2", "LlamaRotaryEmbedding"]
-
-
-@dataclass(frozen=True, slots=True)
-class LlamaRotaryEmbedding:
-    """Cosine and sine of each position times each of ``head_dim / 2`` frequencies; a buffer, no parameters."""
-
-    group: ClassVar[str] = "llama"
-    head_dim: int
-
-    @classmethod
-    def from_config(cls, config: DecoderConfig) -> LlamaRotaryEmbedding:
-        """Build the decoder's."""
-        return cls(config.head_dim)
-
-    @sized
-    def ops(self, batch: Count, q_len: Count, *, execution: Execution = Execution()) -> Iterator[Op]:
-        """Price ``batch`` rows of the same ``q_len`` positions."""
-        half, positions = self.head_dim // 2, Tensor(batch * q_len, FP32_BYTES)
-        angles = Tensor(positions.elements * half, FP32_BYTES)
-        both = Tensor(2 * angles.elements, FP32_BYTES)
-        yield copy("positions.to_fp32", positions, Tensor(q_len, INT64_BYTES))
-        if execution.rotary_is_matmul:
-            # frequencies [b, d / 2, 1] @ positions [b, 1, s]
-            yield bmm("freqs", FP32_BYTES, batch, half, q_len, 1)
-        else:
-            yield pointwise("freqs", angles, positions, Tensor(half, FP32_BYTES))
-        yield copy("freqs.cat", both)
-        for name in ("cos", "sin"):
-            yield pointwise(name, both, both)
-            yield pointwise(f"{name}.scale", both, both)
-        for name in ("cos", "sin"):
-            yield from cast(f"{name}.from_fp32", both.elements, FP32_BYTES, execution.item_bytes)
-
-    @sized
-    def boundary(self, batch: Count, q_len: Count, *, execution: Execution = Execution()) -> Boundary:
-        """Take positions, those of one row; give cosine and sine. The hidden states that it is given are not read."""
-        return Boundary(q_len * INT64_BYTES, 2 * batch * q_len * (self.head_dim * execution.item_bytes))
-
-    @sized
-    def moments(self, batch: Count, q_len: Count, *, execution: Execution = Execution()) -> Iterator[Moment]:
-        """Look at the scaled sine; hidden states of ``head_dim`` channels, which it does not read, are held as well."""
-        rows, both = batch * q_len, batch * q_len * (self.head_dim * FP32_BYTES)
-        inputs = rows * (self.head_dim * execution.item_bytes) + q_len * INT64_BYTES
-        # for a matmul the positions have a name, and stay; the angles, once and twice; cosine and sine, and that scaled
-        positions = rows * (execution.rotary_is_matmul * FP32_BYTES)
-        angles = rows * (self.head_dim // 2 * FP32_BYTES)
-        yield Moment("sin.scale", inputs + positions + angles + 4 * both)
-
-    @property
-    def params(self) -> int:
-        """None."""
-        return 0
+__all__ = ["LlamaAttention", "LlamaFlashAttention2"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import statistics
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from dsocr_cost.efficiency import Machine
+
+from ..errors import MeasurementError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,11 +24,23 @@ _SIDES = {"cpu": (1024, 2048), "cuda": (4096, 8192)}  # of square matmuls
 _SMALLEST, _STEP = 2**18, 2  # bytes of the ramp, in all
 
 
-class Ramp(NamedTuple):
-    """Bytes that one addition moves, and how many it moves a second, from small to large."""
+@dataclass(frozen=True, slots=True)
+class Ramp:
+    """Bytes that one addition moves, and how many it moves a second, from small to large; at least one of each.
+
+    Raises:
+        MeasurementError: none, or not as many of both.
+    """
 
     moved_bytes: tuple[int, ...]
     bytes_per_s: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse a ramp off which nothing can be read."""
+        sizes, rates = len(self.moved_bytes), len(self.bytes_per_s)
+        if sizes != rates or not sizes:
+            msg = f"ramp: got {sizes} sizes and {rates} rates, allowed are as many of both, at least one"
+            raise MeasurementError(msg)
 
 
 def measure_machine(name: str, device: str, cache_bytes: int, stopwatch: Stopwatch) -> tuple[Machine, Ramp]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dsocr_cost.efficiency import kernel_class, limits
+from dsocr_cost.efficiency import TILED_CLASSES, kernel_class, limits
 from dsocr_cost.interpolation import Interpolation
 from dsocr_cost.profile import Host, Sample, Site, features, site_key, work
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["host", "models", "sites", "spread"]
 
 _SMALL_S = 0.5e-3  # runs in which the host's share can be told from the kernels'
-_TILED = {"gemm", "grouped_gemm", "convolution"}
 _FEWEST_KERNELS = 5  # of fewer, what the module itself takes is not shared out
 _FEW_RUNS, _FEW_RUNS_ERROR = 3, 0.5
 _HOST_BOUND = 1.5
@@ -41,7 +40,7 @@ def models(kernels: Iterable[Kernel], machine: Machine, item_bytes: int) -> dict
     made: dict[KernelClass, KernelModel] = {}
     for kind, members in by_class.items():
         ops, seconds = [kernel.op for kernel in members], [kernel.median for kernel in members]
-        if machine.sms > 1 and kind in _TILED:
+        if machine.sms > 1 and kind in TILED_CLASSES:
             made[kind] = fit_gemm(ops, seconds, machine, item_bytes)
         else:
             made[kind] = fit_smooth([limits(op, machine, item_bytes) for op in ops], seconds)

@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
-from dsocr_cost.execution import ATTENTIONS, DTYPES, Execution
+from dsocr_cost.execution import Execution
 
 from ..files import write_text_atomically
 from .calibration_text import calibration_text, doubts
-from .options import config_of
+from .options import config_of, workload_options_of
 from .outputs import check_file
 from .types import Whole
 
@@ -22,7 +22,7 @@ EPILOG = """\b
 Examples:
   dsocr calibrate --device cpu -o cpu.json
   dsocr calibrate --device cuda:0 --attention flash -o card.json
-  dsocr cost --grid 2x3 --profile card.json
+  dsocr cost --grid 3x2 --profile card.json
 """
 
 
@@ -36,22 +36,7 @@ Examples:
     required=True,
     help="Where the profile goes; a file that is there is replaced at the end.",
 )
-@click.option(
-    "--dtype",
-    type=click.Choice(DTYPES),
-    default="bfloat16",
-    show_default=True,
-    help="Type of weights and activations.",
-)
-@click.option(
-    "--attention", type=click.Choice(ATTENTIONS), default="sdpa", show_default=True, help="Which attention runs."
-)
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A Hugging Face config.json with other sizes than the published 3B model's.",
-)
+@workload_options_of("dtype", "attention", "config")
 @click.option(
     "--runs", type=Whole(1), metavar="N", default=5, show_default=True, help="Runs of each point; the median counts."
 )

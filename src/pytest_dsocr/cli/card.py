@@ -22,16 +22,24 @@ if TYPE_CHECKING:
 
     from dsocr_cost.device import Device
 
-__all__ = ["Card", "card_of", "card_options", "device_of"]
+__all__ = ["Card", "card_of", "card_options", "device_of", "devices_option"]
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
+
+devices_option = click.option(
+    "--devices",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Cards of your own: a name and what you know of it, as docs/devices.md says.",
+)
+"""Beside each option that names a card."""
 
 _OPTIONS = (
     click.option(
         "--device",
         metavar="NAME",
         help="A card, for its memory and its CUDA context; its number alone will do, such as 4090. Known are "
-        f"{', '.join(device.name for device in known_devices())}.",
+        f"{', '.join(device.name for device in known_devices() if device.memory_bytes is not None)}.",
     ),
     click.option(
         "--memory",
@@ -39,12 +47,7 @@ _OPTIONS = (
         metavar="SIZE",
         help="Memory for the process, such as 24GiB or 32GB, in place of a card.",
     ),
-    click.option(
-        "--devices",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="Cards of your own: a name and what you know of it, as docs/devices.md says.",
-    ),
+    devices_option,
     click.option(
         "--cuda-context",
         type=BYTES,

@@ -10,7 +10,7 @@ import click
 
 from dsocr_cost.errors import SizeError
 from dsocr_cost.latency import run_latency, run_shares
-from dsocr_cost.sweep import evaluate
+from dsocr_cost.sweep import evaluate_workload
 from dsocr_cost.workload import MODES, Workload, crop_grid, image_tokens
 
 from .breakdown import UNTIMED, breakdown
@@ -30,8 +30,6 @@ from .types import GRID, SIZE, Whole
 
 if TYPE_CHECKING:
     from dsocr_cost.config import DeepseekOCRConfig
-    from dsocr_cost.execution import Execution
-    from dsocr_cost.stages import Stages
     from dsocr_cost.workload import Grid, Mode
 
     from .image import ImageSize
@@ -45,12 +43,12 @@ EPILOG = """\b
 Examples:
   dsocr cost --image page.png
   dsocr cost --size 1700x2200 --mode gundam-m
-  dsocr cost --grid 2x3 --decode-steps 500 --batch 8
-  dsocr cost --grid 2x3 --context 2048 --attention flash --dtype float32
-  dsocr cost --grid 2x3 --by layer
-  dsocr cost --grid 2x3 --device "RTX 5090" --launch graph
-  dsocr cost --grid 2x3 --profile profile.json --by op
-  dsocr cost --grid 2x3 --json | jq .stages.total.tensor_flops
+  dsocr cost --grid 3x2 --decode-steps 500 --batch 8
+  dsocr cost --grid 3x2 --context 2048 --attention flash --dtype float32
+  dsocr cost --grid 3x2 --by layer
+  dsocr cost --grid 3x2 --device "RTX 5090" --launch graph
+  dsocr cost --grid 3x2 --profile profile.json --by op
+  dsocr cost --grid 3x2 --json | jq .stages.total.tensor_flops
 """
 
 
@@ -61,12 +59,12 @@ Examples:
     metavar="FILE",
     help="A PNG or JPEG: its header says its size, and the size which crop grid the model picks.",
 )
-@click.option("--size", type=SIZE, metavar="WxH", help="Pixels of an image, in place of a file.")
+@click.option("--size", type=SIZE, metavar="WxH", help="Pixels of an image, wide x high, in place of a file.")
 @click.option(
     "--grid",
     type=GRID,
     metavar="HxW",
-    help="A crop grid by hand, crops high x wide. Without image, size and grid: one view, no crops.",
+    help="A crop grid by hand, crops high x wide: 3x2 is an upright page. Without image, size and grid: one view.",
 )
 @click.option(
     "--context", type=Whole(1), metavar="S", help="Positions of image and text together, in place of --text-tokens."
@@ -104,7 +102,7 @@ def cost(
     speed = speed_of(options, execution)
     shown = image_size(image) if image else size
     workload = _workload(mode, crop_grid(*shown, mode) if shown else grid, config, options)
-    document = cost_document(workload, _price(workload, config, execution), config, execution)
+    document = cost_document(workload, evaluate_workload(workload, config, execution), config, execution)
     counts = ((f"{key} of {name}", count) for name, stage in document["stages"].items() for key, count in stage.items())
     require_int64(counts, *LARGE)
     shares = UNTIMED
@@ -131,16 +129,3 @@ def _workload(mode: Mode, grid: Grid | None, config: DeepseekOCRConfig, options:
             msg = f"context: got {context}, allowed is at least the {tokens} image tokens that it holds"
             raise SizeError(msg)
     return Workload(mode, grid, text_tokens, options["decode_steps"], options["batch"])
-
-
-def _price(workload: Workload, config: DeepseekOCRConfig, execution: Execution) -> Stages:
-    return evaluate(
-        crops_high=workload.grid and workload.grid.high,
-        crops_wide=workload.grid and workload.grid.wide,
-        text_tokens=workload.text_tokens,
-        decode_steps=workload.decode_steps,
-        batch=workload.batch,
-        mode=workload.mode,
-        config=config,
-        execution=execution,
-    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dsocr_cost.model import Decoder, Vision
 
 from ..sweep_points import COUNTS, STAGES
+from .workload_document import workload_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,18 +33,7 @@ def cost_document(
     mode: Any = workload.mode
     return {
         "schema": SCHEMA,
-        "workload": {
-            "mode": mode.name,
-            "grid": None if workload.grid is None else list(workload.grid),
-            "image_tokens": workload.image_tokens(config.sam),
-            "text_tokens": workload.text_tokens,
-            "context": workload.context(config.sam),
-            "decode_steps": workload.decode_steps,
-            "batch": workload.batch,
-            "dtype": execution.dtype,
-            "implementation": execution.implementation,
-            "attention": execution.attention,
-        },
+        "workload": workload_document(workload, config, execution),
         "parameters": _parameters(config, mode),
         "stages": {name: _stage(stage) for name, stage in zip(STAGES, stages, strict=True)},
     }

@@ -40,7 +40,7 @@ Examples:
 
 @click.command(epilog=EPILOG)
 @card_options
-@click.option("--grid", type=GRID, metavar="HxW", help="The crop grid of context and batch.  [default: one view]")
+@click.option("--grid", type=GRID, metavar="HxW", help="Crops high x wide, for context and batch.  [default: one view]")
 @workload_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with all counts in full.")
 def fit(grid: Grid | None, *, as_json: bool, **options: Any) -> None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from dsocr_cost.workload import MAX_CROPS
 
+from .workload_document import sizes_document, workload_document
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -28,18 +30,12 @@ def fit_document(
     mode: Any = workload.mode
 
     def run(need: Need | None) -> dict[str, Any] | None:
-        return None if need is None else _sizes(need.workload, config) | _memory(need, card)
+        return None if need is None else sizes_document(need.workload, config) | _memory(need, card)
 
     return {
         "schema": SCHEMA,
         "card": card.document(),
-        "workload": {"mode": mode.name}
-        | _sizes(workload, config)
-        | {
-            "dtype": execution.dtype,
-            "implementation": execution.implementation,
-            "attention": execution.attention,
-        },
+        "workload": workload_document(workload, config, execution),
         "model": {
             "crops": MAX_CROPS if mode.crop_size else 0,
             "positions": config.decoder.max_position_embeddings,
@@ -59,17 +55,6 @@ def figures(document: dict[str, Any]) -> Iterator[tuple[str, int | None]]:
             for key, count in (run or {}).items():
                 if isinstance(count, int):
                     yield f"{key} of {name}", count
-
-
-def _sizes(workload: Workload, config: DeepseekOCRConfig) -> dict[str, Any]:
-    return {
-        "grid": None if workload.grid is None else list(workload.grid),
-        "image_tokens": workload.image_tokens(config.sam),
-        "text_tokens": workload.text_tokens,
-        "context": workload.context(config.sam),
-        "decode_steps": workload.decode_steps,
-        "batch": workload.batch,
-    }
 
 
 def _memory(need: Need, card: Card) -> dict[str, Any]:

@@ -21,9 +21,13 @@ __all__ = ["dsocr", "main"]
 
 COMMANDS = {
     "calibrate": "calibrate:calibrate",
+    "check": "check:check",
+    "compare": "compare:compare",
     "completion": "completion:completion",
     "cost": "cost:cost",
     "fit": "fit:fit",
+    "merge": "merge:merge",
+    "report": "report:report",
     "roofline": "roofline:roofline",
     "scaling": "scaling:scaling",
     "sweep": "sweep:sweep",
@@ -48,12 +52,15 @@ SPELLED = {
 EPILOG = """\b
 Examples:
   dsocr cost --image page.png
-  dsocr cost --grid 2x3 --json
+  dsocr cost --grid 3x2 --json
   dsocr sweep --grids published --csv grids.csv
   dsocr fit --device "RTX 5090"
   dsocr vram --grids model --batch 1,8
   dsocr calibrate --device cuda:0 -o profile.json
   dsocr roofline --device "RTX 5090" -o roofline.svg
+  dsocr merge shard-1.json shard-2.json -o rows.json
+  dsocr compare base.json rows.json
+  dsocr report rows.json -o rows.html
   dsocr COMMAND --help
 """
 

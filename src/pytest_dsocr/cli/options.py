@@ -27,6 +27,7 @@ __all__ = [
     "require_int64",
     "warn_of_long_contexts",
     "workload_options",
+    "workload_options_of",
     "workload_options_without",
 ]
 
@@ -38,7 +39,7 @@ _OPTIONS = {
         type=click.Choice(tuple(MODES), case_sensitive=False),
         default="gundam",
         show_default=True,
-        help="Resolution mode.",
+        help="Resolution mode: gundam and gundam-m cut a page into crops, the others take one view.",
     ),
     "text_tokens": click.option(
         "--text-tokens",
@@ -97,11 +98,15 @@ def workload_options(command: Command) -> Command:
 
 def workload_options_without(*names: str) -> Callable[[Command], Command]:
     """Add those of them that a command does not have in a form of its own."""
+    return workload_options_of(*(name for name in _OPTIONS if name not in names))
+
+
+def workload_options_of(*names: str) -> Callable[[Command], Command]:
+    """Add these of them alone."""
 
     def decorate(command: Command) -> Command:
-        for name, option in reversed(_OPTIONS.items()):
-            if name not in names:
-                command = option(command)
+        for name in reversed(names):
+            command = _OPTIONS[name](command)
         return command
 
     return decorate

@@ -67,7 +67,7 @@ def check_matplotlib(option: str) -> None:
         OptionError: there is none.
     """
     if find_spec("matplotlib") is None:
-        msg = f'{option}: needs matplotlib: pip install "pytest-dsocr[plots]"'
+        msg = f"{option}: needs matplotlib: pip install matplotlib"
         raise OptionError(msg)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dsocr_cost.latency import run_shares
-from dsocr_cost.sweep import evaluate
+from dsocr_cost.sweep import evaluate_workload
 from dsocr_cost.workload import MODES, Workload
 
 from ..errors import OptionError
@@ -34,13 +34,13 @@ KINDS = (".svg", ".png")
 
 EPILOG = """\b
 Examples:
-  dsocr roofline --device "RTX 5090" --grid 2x3
-  dsocr roofline --profile profile.json --grid 2x3 --launch graph -o page.svg
+  dsocr roofline --device "RTX 5090" --grid 3x2
+  dsocr roofline --profile profile.json --grid 3x2 --launch graph -o page.svg
 """
 
 
 @click.command(epilog=EPILOG)
-@click.option("--grid", type=GRID, metavar="HxW", help="The crop grid.  [default: one view]")
+@click.option("--grid", type=GRID, metavar="HxW", help="Crops high x wide.  [default: one view]")
 @workload_options
 @speed_options
 @click.option(
@@ -57,7 +57,7 @@ def roofline(grid: Grid | None, *, output: Path | None, **options: Any) -> None:
     the cache; decode is the sum of all its steps. Classes of layers stand by the time that they take in their stage.
     """
     config, execution = config_of(options["config"]), execution_of(options)
-    speed = speed_of(options, execution)
+    speed = speed_of(options, execution, mfu=False)
     if speed is None:
         msg = "--device, --profile: got none of them, allowed is one"
         raise click.UsageError(msg)
@@ -90,15 +90,6 @@ def _check(output: Path) -> None:
 
 
 def _refuse_beyond_int64(workload: Workload, config: DeepseekOCRConfig, execution: Execution) -> None:
-    stages = evaluate(
-        crops_high=workload.grid and workload.grid.high,
-        crops_wide=workload.grid and workload.grid.wide,
-        text_tokens=workload.text_tokens,
-        decode_steps=workload.decode_steps,
-        batch=workload.batch,
-        mode=workload.mode,
-        config=config,
-        execution=execution,
-    )
+    stages = evaluate_workload(workload, config, execution)
     counts = ((f"{count} of {stage}", getattr(getattr(stages, stage), count)) for stage in STAGES for count in COUNTS)
     require_int64(counts, *LARGE)

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from dsocr_cost.execution import ATTENTIONS, DTYPES, IMPLEMENTATIONS
+from dsocr_cost.execution import IMPLEMENTATIONS
 from dsocr_cost.sweep import evaluate
 
 from ..files import write_text_atomically
@@ -20,7 +20,7 @@ from ..report.scaling import compare_documents, scaling_markdown
 from ..scaling import Plan, analytic_document, as_run, flops_by_stage, measured_document
 from ..sweep_points import COUNTS, STAGES
 from .many import many_values
-from .options import config_of, execution_of, require_int64, warn_of_long_contexts
+from .options import config_of, execution_of, require_int64, warn_of_long_contexts, workload_options_of
 from .outputs import check_file, check_plots, make_folder
 from .types import CONTEXTS, Whole
 
@@ -77,14 +77,7 @@ cores, I/O bytes, launches, bytes of weights, activations and KV cache),
     show_default=True,
     help="Whose code is predicted; transformers' is what is measured, so the vendor's differs by its rotary table.",
 )
-@click.option("--attention", type=click.Choice(ATTENTIONS), default="sdpa", show_default=True, help="Attention.")
-@click.option("--dtype", type=click.Choice(DTYPES), default="bfloat16", show_default=True, help="Type of all tensors.")
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A Hugging Face config.json with other sizes than the published 3B model's.",
-)
+@workload_options_of("attention", "dtype", "config")
 @click.option("--plots", type=click.Path(path_type=Path), metavar="DIR", help="Draw the points into this folder.")
 @click.pass_context
 def scaling(

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from click.core import ParameterSource
 
 from dsocr_cost.errors import ProfileError
 from dsocr_cost.execution import ITEM_BYTES
 from dsocr_cost.latency import LAUNCHES
 from dsocr_cost.profile_json import read_profile
 
-from .card import device_of
+from ..peak import PEAK_VARIABLE, peak_of_environment
+from .card import device_of, devices_option
 from .options import given, refuse_together
 from .types import TERAFLOPS
 
@@ -46,12 +46,7 @@ _OPTIONS = (
         metavar="FILE",
         help="A machine, as dsocr calibrate measured it, in place of a card: docs/latency.md.",
     ),
-    click.option(
-        "--devices",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="Cards of your own: a name and what you know of it, as docs/devices.md says.",
-    ),
+    devices_option,
     click.option(
         "--launch",
         type=click.Choice(LAUNCHES),
@@ -63,10 +58,8 @@ _OPTIONS = (
         "--peak-tflops",
         type=TERAFLOPS,
         metavar="X",
-        envvar="MFU_PEAK_TFLOPS",
-        show_envvar=True,
         help="The dense peak that MFU is a share of, in TFLOP/s, in place of the machine's; with --device, time in "
-        "16 bits is predicted from it too.",
+        f"16 bits is predicted from it too.  [env var: {PEAK_VARIABLE}]",
     ),
 )
 
@@ -87,11 +80,14 @@ def speed_options(command: Command) -> Command:
     return command
 
 
-def speed_of(options: Mapping[str, Any], execution: Execution) -> Speed | None:
+def speed_of(options: Mapping[str, Any], execution: Execution, *, mfu: bool = True) -> Speed | None:
     """Take the speed from a command's options; None where neither device nor profile is given.
+
+    Without ``mfu`` a peak of one's own counts only where times are predicted from it.
 
     Raises:
         DeviceError: an unknown device, a file that describes none, a device of whose speed too little is known.
+        OptionError: a peak in the environment that is none.
         ProfileError: a profile that cannot be read.
         UsageError: options that exclude each other, or that say something of a machine that is not there.
     """
@@ -102,13 +98,18 @@ def speed_of(options: Mapping[str, Any], execution: Execution) -> Speed | None:
         _refuse_alone("launch", beside="--device or --profile")
         _refuse_alone("peak_tflops", beside="--device or --profile")
         return None
-    size, peak = ITEM_BYTES[execution.dtype], options["peak_tflops"]
+    size = ITEM_BYTES[execution.dtype]
+    predicts = options["profile"] is None and size == _TENSOR_CORE_BYTES
+    if not mfu and not predicts:
+        _refuse_alone("peak_tflops", beside="--device, in 16 bits")
+    peak = options["peak_tflops"] or (peak_of_environment() if mfu or predicts else None)
     if options["profile"] is not None:
         calibration = _calibration(options["profile"])
         _warn_of_another_execution(options["profile"], calibration, execution)
         profile = calibration.profile
+        _require_launch(options, profile)
     else:
-        profile = _by_architecture(options, peak if size == _TENSOR_CORE_BYTES else None)
+        profile = _by_architecture(options, peak if predicts else None)
     return Speed(profile, options["launch"], peak or profile.machine.flops_per_s[size])
 
 
@@ -133,9 +134,16 @@ def _warn_of_another_execution(path: Path, calibration: Calibration, execution: 
         click.echo(f"warning: {msg}", err=True)
 
 
+def _require_launch(options: Mapping[str, Any], profile: Profile) -> None:
+    """Refuse a CUDA graph on a machine that is its own host."""
+    if options["launch"] == "graph" and not profile.host.overlaps:
+        where = f"{options['profile']} was calibrated on {profile.machine.name}"
+        msg = f"--launch: got graph, which needs a CUDA device, and {where}; allowed is eager"
+        raise click.UsageError(msg)
+
+
 def _refuse_alone(name: str, *, beside: str) -> None:
-    """Refuse an option on the command line that says something of nothing; the environment's may stand."""
-    source = click.get_current_context().get_parameter_source(name)
-    if source is not ParameterSource.ENVIRONMENT and given(name):
-        msg = f"{given(name)[0]}: got one of no machine, allowed is one beside {beside}"
+    """Refuse an option that would change nothing."""
+    if given(name):
+        msg = f"{given(name)[0]}: got one that changes nothing here, allowed is one beside {beside}"
         raise click.UsageError(msg)

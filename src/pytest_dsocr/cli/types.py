@@ -13,6 +13,7 @@ from dsocr_cost.errors import SizeError
 from dsocr_cost.workload import parse_grid
 
 from ..grids import parse_grids
+from ..peak import peak_of
 from .image import MAX_SIDE, ImageSize
 
 if TYPE_CHECKING:
@@ -180,11 +181,11 @@ def _seconds(text: str) -> float:
 
 
 def _teraflops(text: str) -> float:
-    number = re.fullmatch(r"\d{1,9}(?:\.\d{1,9})?", text.strip(), re.ASCII)
-    if number is None or float(number[0]) == 0:
+    peak = peak_of(text)
+    if peak is None:
         msg = f"peak: got {text!r}, allowed is a number above 0, in TFLOP/s, such as 209.5"
         raise SizeError(msg)
-    return float(number[0]) * 1e12
+    return peak
 
 
 GRID = _Parsed("HIGHxWIDE", parse_grid)

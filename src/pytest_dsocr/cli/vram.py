@@ -31,7 +31,7 @@ EPILOG = """\b
 Examples:
   dsocr vram
   dsocr vram --grids published --device "RTX 5090"
-  dsocr vram --grids 2x3 3x3 --batch 1,2,4,8 --attention eager sdpa
+  dsocr vram --grids 3x2 3x3 --batch 1,2,4,8 --attention eager sdpa
   dsocr vram --grids published --csv vram.csv --json vram.json
 """
 

@@ -28,7 +28,7 @@ def counts_text(rows: Sequence[Row]) -> str:
 def moved_text(row: Row) -> str:
     """Say by how much a figure moved, what it is of, and from what to what."""
     if row.baseline is None or row.baseline.measured is None:
-        return row.title
+        return printable(row.title)
     before, now = (figure_of(row.metric, figure) for figure in (row.baseline.measured, row.measured))
     return printable(f"{change_text(row.baseline)}: {row.title}: {before} to {now}")
 
@@ -42,7 +42,7 @@ def baseline_lines(rows: Sequence[Row], missing: Collection[Row], command: str, 
     if len(improved) > MOST_NAMED:
         lines.append(f"  and {len(improved) - MOST_NAMED} more improvements")
     if improved:
-        lines.append(f"  take over: {command}")
+        lines.append(f"  take over: {printable(command)}")
     if missing:
         lines.append(f"dsocr: {printable(not_measured(missing))}")
     return lines

@@ -256,7 +256,7 @@ def _styled() -> Iterator[None]:
     try:
         import matplotlib as mpl
     except ImportError as error:
-        msg = 'plots: needs matplotlib: pip install "pytest-dsocr[plots]"'
+        msg = "plots: needs matplotlib: pip install matplotlib"
         raise PlotError(msg) from error
     with mpl.rc_context():
         mpl.rcdefaults()

@@ -54,8 +54,9 @@ def failure_text(
     width = width or shutil.get_terminal_size().columns
     attention = f"{row.attention} attention" if row.attention else ""
     because = f" ({printable(row.because)})" if row.because else ""
+    where = (row.device.type, row.dtype, attention, row.implementation)
     lines = [
-        f"{printable(row.layer)}, {printable(row.case)}, {metric_label}: {row.verdict}{_headline(row)}",
+        f"{printable(row.layer)}, {printable(row.case)}, {printable(metric_label)}: {row.verdict}{_headline(row)}",
         f"  predicted   {figure_of(row.metric, row.predicted)}{_band_and_source(row)}",
         f"  measured    {figure_of(row.metric, row.measured)}",
         *_time_lines(row),
@@ -63,10 +64,10 @@ def failure_text(
         f"  difference  {signed_of(row.metric, row.difference)}{_percent(row)} of the measured"
         if row.measured
         else f"  difference  {signed_of(row.metric, row.difference)}",
-        f"  allowed     {row.rtol:.6g} of the measured, by {row.rule}{because}",
+        f"  allowed     {row.rtol:.6g} of the measured, by {printable(row.rule)}{because}",
         f"  reason      {printable(row.reason)}",
-        f"  at          {', '.join(f'{name}={size}' for name, size in row.sizes.items()) or 'no sizes'}",
-        f"  measured on {', '.join(filter(None, (row.device.type, row.dtype, attention, row.implementation)))}",
+        f"  at          {', '.join(f'{printable(name)}={size}' for name, size in row.sizes.items()) or 'no sizes'}",
+        f"  measured on {printable(', '.join(filter(None, where)))}",
     ]
     if row.notes:
         lines.append(f"              {printable(row.notes)}")
@@ -120,7 +121,7 @@ def _baseline_lines(row: Row) -> list[str]:
 
 def _terms(row: Row, ops: Sequence[Op], calls: Sequence[Call], width: int) -> list[str]:
     """Set the ops that the prediction is the sum of beside those that were seen; launches are told by their bytes."""
-    _, unit = TERMS.get(row.metric, (row.metric, row.metric))
+    _, unit = TERMS.get(row.metric, (row.metric, printable(row.metric)))
     shares = shares_of(row.metric, ops, row.predicted)
     pairs = aligned([share for _, share in shares], [call.count for call in calls])
     terms: list[_Term] = []
@@ -144,10 +145,10 @@ def _pair_terms(pair: Pair, shares: Sequence[tuple[Op, Any]], calls: Sequence[Ca
         if index < len(pair.predicted):
             op, share = shares[pair.predicted[index]]
             sizes = " x ".join(str(size) for size in op.matmul) if op.matmul else ""
-            term = term._replace(op=printable(op.name), kind=op.kind, sizes=sizes, predicted=figure(share))
+            term = term._replace(op=printable(op.name), kind=printable(op.kind), sizes=sizes, predicted=figure(share))
         if index < len(pair.counted):
             call = calls[pair.counted[index]]
-            what = {"call": call.op, "shapes": _shapes(call), "module": printable(call.module)}
+            what = {"call": printable(call.op), "shapes": _shapes(call), "module": printable(call.module)}
             term = term._replace(counted=figure(call.count), **what)
         terms.append(term)
     return terms
@@ -177,7 +178,9 @@ def _stacked(terms: Sequence[_Term], unit: str, width: int) -> list[str]:
 
 
 def _counted(calls: Sequence[Call], width: int) -> list[str]:
-    rows = [[printable(call.module), call.op, _shapes(call), figure(call.count)] for call in calls[:MAX_TERMS]]
+    rows = [
+        [printable(call.module), printable(call.op), _shapes(call), figure(call.count)] for call in calls[:MAX_TERMS]
+    ]
     table = _table(rows, ["name", "what", "shape", "count"], ("left", "left", "left", "right"))
     if not _fits(table, width):
         room = width - _column("count", [count for *_, count in rows]) - 2

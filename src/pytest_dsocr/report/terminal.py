@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from dataclasses import dataclass
 from itertools import groupby
@@ -13,7 +12,7 @@ from tabulate import tabulate
 from ..baseline import REGRESSION, change_text
 from ..compare import Verdict
 from .accuracy import accuracy_of, accuracy_text
-from .text import figure_of, is_time, mean_and_deviation, printable, share, shorten, signed_of
+from .text import figure_of, is_time, mean_and_deviation, printable, relative, share, shorten, signed_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,6 +54,8 @@ def summary_lines(
     ``labels`` are the metrics' names for people, ``families`` what each belongs to. A quiet run (``verbosity`` below 0)
     prints only what is no pass; a verbose one folds nothing.
     """
+    metrics = dict.fromkeys(row.metric for row in results.rows)
+    labels, families = ({one: printable(names.get(one, one)) for one in metrics} for names in (labels, families))
     passes = [row for row in results.rows if row.verdict is Verdict.PASS]
     others = [row for row in results.rows if row.verdict is not Verdict.PASS]
     lines: list[Line] = []
@@ -95,13 +96,13 @@ def _wide(rows: Sequence[Row], labels: Mapping[str, str], width: int, *, times: 
         [
             *_group_and_class(row),
             printable(row.case),
-            labels.get(row.metric, row.metric),
+            labels[row.metric],
             figure_of(row.metric, row.predicted),
             figure_of(row.metric, row.measured),
             *([mean_and_deviation(row), "" if row.spread is None else share(row.spread)] if times else []),
-            _relative(row) if is_time(row.metric) else signed_of(row.metric, row.difference),
+            relative(row) if is_time(row.metric) else signed_of(row.metric, row.difference),
             "exact" if row.rtol == 0 else share(row.rtol),
-            str(row.verdict),
+            _verdict(row),
         ]
         for row in rows
     ]
@@ -127,7 +128,7 @@ def _narrow(rows: Sequence[Row], labels: Mapping[str, str], width: int, verbosit
     heading, *body = _coloured(table.splitlines(), rows)
     lines, rest = [heading, body.pop(0)], iter(body)
     for (layer, metric), run in groupby(rows, key=lambda row: (row.layer, row.metric)):
-        lines.append(Line(shorten(f"{printable(layer)}: {labels.get(metric, metric)}", width), bold=True))
+        lines.append(Line(shorten(f"{printable(layer)}: {labels[metric]}", width), bold=True))
         for row in run:
             lines.append(next(rest))
             if verbosity >= 1 and (mean := mean_and_deviation(row)):
@@ -140,17 +141,10 @@ def _notices(rows: Sequence[Row], labels: Mapping[str, str], width: int) -> list
     lines = []
     for row in rows:
         if row.reason:
-            name = f"{printable(row.layer)}, {printable(row.case)}, {labels.get(row.metric, row.metric)}"
-            lines += [Line(shorten(f"{name}: pass {_relative(row)}", width), "yellow")]
+            name = f"{printable(row.layer)}, {printable(row.case)}, {labels[row.metric]}"
+            lines += [Line(shorten(f"{name}: pass {relative(row)}", width), "yellow")]
             lines += [Line(f"  {shorten(printable(row.reason), width - 2)}", "yellow")]
     return [Line(""), *lines] if lines else []
-
-
-def _relative(row: Row) -> str:
-    """Write how far predicted is from measured, as a part of it."""
-    if row.relative_difference is None or math.isnan(row.relative_difference):
-        return ""
-    return f"{100 * row.relative_difference:+.3g}%"
 
 
 def _fit(headers: Sequence[str], cells: list[list[str]], width: int, *, column: int) -> None:
@@ -172,7 +166,7 @@ def _coloured(table: Sequence[str], rows: Sequence[Row]) -> list[Line]:
 def _folded(rows: Sequence[Row], labels: Mapping[str, str], families: Mapping[str, str], width: int) -> list[Line]:
     """Count the passes by layer, and by metric where that fits, else by family where that fits."""
     for head, column in (("cases that pass", labels), ("comparisons that pass", families)):
-        table = _counted(rows, head, [column.get(row.metric, row.metric) for row in rows])
+        table = _counted(rows, head, [column[row.metric] for row in rows])
         if max(len(line.text) for line in table) <= width:
             return table
     return _counted(rows, "comparisons that pass", ["all metrics"] * len(rows))
@@ -194,7 +188,7 @@ def _counted(rows: Sequence[Row], head: str, columns: Sequence[str]) -> list[Lin
 
 def _stacked(headers: Sequence[str]) -> list[list[str]]:
     """Break headers into a word a line, the last words beside each other; the first one stays whole."""
-    words = [[headers[0]], *(header.split(" ") for header in headers[1:])]
+    words = [[headers[0]], *([printable(word) for word in header.split(" ")] for header in headers[1:])]
     height = max(map(len, words))
     return [
         [column[line - height] if line >= height - len(column) else "" for column in words] for line in range(height)
@@ -210,15 +204,20 @@ def _not_run(results: Results, width: int) -> list[Line]:
     return lines
 
 
-def _verdict_and_difference(row: Row) -> str:
+def _verdict(row: Row) -> str:
+    """Write the verdict and, of a row that only the baseline fails, how far it has moved."""
     if row.baseline is not None and row.reason.startswith(REGRESSION):
         return f"{row.verdict}: {change_text(row.baseline)}"
-    return f"{row.verdict} {_relative(row)}".rstrip() if row.relative_difference else str(row.verdict)
+    return str(row.verdict)
+
+
+def _verdict_and_difference(row: Row) -> str:
+    return f"{_verdict(row)} {relative(row)}".rstrip() if row.relative_difference else _verdict(row)
 
 
 def _group_and_class(row: Row) -> tuple[str, str]:
-    group, _, name = printable(row.layer).rpartition(".")
-    return group, name
+    group, _, name = row.layer.rpartition(".")
+    return printable(group), printable(name)
 
 
 def _align(letters: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""How figures and names read in a terminal."""
+"""How figures and names read in a terminal and in other reports that are text."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ __all__ = [
     "is_time",
     "mean_and_deviation",
     "printable",
+    "relative",
     "share",
     "shorten",
     "signed",
@@ -65,9 +66,25 @@ def mean_and_deviation(row: Row) -> str:
     return seconds_text(mean) if deviation is None else f"{seconds_text(mean)} ± {seconds_text(deviation)}"
 
 
+def relative(row: Row) -> str:
+    """Write how far predicted is from measured, as a part of it; empty where that is no number."""
+    if row.relative_difference is None or math.isnan(row.relative_difference):
+        return ""
+    return f"{100 * row.relative_difference:+.3g}%"
+
+
 def printable(name: str) -> str:
-    """Escape what would move the cursor or colour the screen."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in name)
+    """Escape what would move the cursor or colour the screen, and what GitHub's runner would take for a command.
+
+    To it, a line that starts with ``::`` is one, and so is ``##[`` anywhere in a line.
+    """
+    shown = name if name.isprintable() else "".join(map(_escaped, name))
+    shown = shown.replace("##[", r"#\x23[")
+    return shown.replace(":", r"\x3a", 1) if shown.lstrip().startswith(":") else shown
+
+
+def _escaped(char: str) -> str:
+    return char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
 
 
 def shorten(name: str, width: int) -> str:

@@ -1,6 +1,7 @@
 """Cards that nobody calibrated: which architecture is theirs, what it says, and how sure it is."""
 
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from dsocr_cost.errors import DeviceError
 from dsocr_cost.kernels import linear
 from dsocr_cost.latency import run_latency
 
+SAME = {"gemm": {"compute": 1}, "causal": {"compute": 1}, "full": {"compute": 1}, "decode": {}}
+GA100 = ("A100 40GB", "A100 80GB", "A100 80GB PCIe")
 CARDS = [device for device in known_devices() if device.name != "CPU"]
 
 
@@ -36,7 +39,38 @@ def test_a_card_has_the_architecture_of_its_chip(device, architecture):
 def test_ga102_takes_the_nearest_that_was_measured_and_is_unsure():
     """GA102 is called Ampere as GA100 is, but has GDDR memory and half as much of everything in an SM."""
     assert architecture_of(find_device("RTX 3090")).name == "Blackwell GB20x"
+    assert profile_of(find_device("RTX 3090")).source == (
+        "datasheet of RTX 3090, efficiencies of Blackwell GB20x, a neighbour: there is no table of Ampere 8.6 "
+        "(efficiencies.toml)"
+    )
     assert {model.error for model in profile_of(find_device("RTX 3090")).models.values()} == {0.5}
+
+
+def test_ga100_takes_a_table_of_attention_that_it_does_not_have():
+    architecture, other = (architecture_of(find_device(name)) for name in ("A100 40GB", "L40S"))
+    assert replace(architecture.full, compute=other.gemm.compute) == other.full
+    assert profile_of(find_device("A100 40GB")).source == (
+        "datasheet of A100 40GB, efficiencies of Ampere GA100, those of full attention borrowed from the L40S "
+        "(efficiencies.toml)"
+    )
+
+
+@pytest.mark.parametrize(
+    "device", [card for card in CARDS if card.name not in ("RTX 3090", *GA100)], ids=lambda device: device.name
+)
+def test_every_other_card_has_tables_of_its_own_architecture(device):
+    said = f"datasheet of {device.name}, efficiencies of {architecture_of(device).name} (efficiencies.toml)"
+    assert profile_of(device).source == said
+    assert not architecture_of(device).stands_in_for(device)
+
+
+@pytest.mark.parametrize("table", ["gemm", "causal", "full", "decode"])
+def test_what_two_architectures_share_one_of_them_says_to_have_borrowed(table):
+    """Two fits never give the same; compute is that of an architecture's own matmuls."""
+    for one, other in combinations(known_architectures(), 2):
+        lent = {one.borrowed.get(table) == other.fitted_on, other.borrowed.get(table) == one.fitted_on}
+        own, others = (replace(getattr(each, table), **SAME[table]) for each in (one, other))
+        assert (own == others) == (True in lent)
 
 
 @pytest.mark.parametrize("device", CARDS, ids=lambda device: device.name)

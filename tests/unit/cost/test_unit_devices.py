@@ -372,7 +372,7 @@ def test_a_packaged_device_has_each_figure_or_lists_it_as_unknown_and_each_sourc
         assert all(device[key] for key in ROW if key.endswith("source") or key == "architecture")
 
 
-WHOLE, RATE, TEXT = "a whole number of at least 1, in 64 bits", "a finite number above 0", "a line of text"
+WHOLE, RATE, TEXT = "a whole number of at least 1, in 64 bits", "a number from 1e6 to 1e18", "a line of text"
 PAIR, NAMED = "two whole numbers of at least 0", "a list of lines of text that name a device"
 
 
@@ -388,6 +388,14 @@ PAIR, NAMED = "two whole numbers of at least 0", "a list of lines of text that n
             {"reserved_bytes": -1},
             "reserved_bytes: got -1, allowed is a whole number of at least 0, in 64 bits",
             id="negative bytes",
+        ),
+        pytest.param(
+            {"bandwidth_bytes_per_s": 1e-300},
+            f"bandwidth_bytes_per_s: got 1e-300, allowed is {RATE}",
+            id="next to none",
+        ),
+        pytest.param(
+            {"fp32_flops_per_s": 1e19}, f"fp32_flops_per_s: got 1e+19, allowed is {RATE}", id="more than there is"
         ),
         pytest.param({"bf16_flops_per_s": 0}, f"bf16_flops_per_s: got 0, allowed is {RATE}", id="peak of 0"),
         pytest.param(

@@ -1,5 +1,7 @@
 """Seconds from op times: the queue of an eager launch by hand, graphs as sums, many workloads at once."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -19,7 +21,7 @@ from dsocr_cost.efficiency import Smooth
 from dsocr_cost.errors import ProfileError
 from dsocr_cost.latency import BOUNDS, Latency, latency, op_times, run_latency, run_shares, shares
 from dsocr_cost.model import Decoder
-from dsocr_cost.profile import Host, OpTime, Profile
+from dsocr_cost.profile import Host, OpTime, Profile, Sample, Site, features
 
 SHORT = DeepseekOCRConfig(
     sam=SamConfig(num_hidden_layers=2, global_attn_indexes=(1,)),
@@ -209,5 +211,36 @@ def test_what_bounds_an_op(profile, flops, moved, bound):
 
 def test_a_class_that_was_not_calibrated_is_named(profile):
     bare = Profile(profile.machine, {"elementwise": profile.models["elementwise"]}, GPU, "calibrated, p.json")
-    with pytest.raises(ProfileError, match=r"^calibrated, p.json: models: has no gemm, which llama.q_proj is"):
+    with pytest.raises(ProfileError) as caught:
         op_times([Op("q_proj", "linear", site="llama.q_proj")], bare)
+    said = "every calibration of this model has it: calibrate anew"
+    assert str(caught.value) == f"calibrated, p.json: models: has no gemm, which llama.q_proj is; {said}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "site"),
+    [
+        pytest.param("attention", "llama.LlamaAttention.sdpa", id="attention"),
+        pytest.param("biased_attention", "vision.Attention.sdpa", id="SAM's"),
+    ],
+)
+def test_a_fused_attention_that_was_not_calibrated_is_one_of_eager(profile, kind, site):
+    """Eager attention is made of matmuls and a softmax, which any calibration has."""
+    bare = Profile(profile.machine, {"gemm": profile.models["gemm"]}, GPU, "calibrated, p.json")
+    with pytest.raises(ProfileError) as caught:
+        op_times([Op("sdpa", "attention", site=site)], bare)
+    said = "eager attention has none: calibrate with --attention sdpa or flash, or predict --attention eager"
+    assert str(caught.value) == f"calibrated, p.json: models: has no {kind}, which {site} is; {said}"
+
+
+def test_beyond_samples_that_contradict_each_other_a_time_stays_within_their_bounds(profile):
+    """Neighbours 1e9 times too slow and too fast: the steep cones between them add up to more than either."""
+    sizes = [10**power for power in range(1, 15)]
+    slow = [Sample(size, size, size, 1.0, 1e9) for size in sizes]
+    fast = [Sample(size + size // 10 + 1, size, size, 1.0, 1e-9) for size in sizes]
+    site = Site((*slow, *fast), 0.1)
+    flops = np.array([1, 10**17])  # to either side, where all cones rise or fall together
+    op = Op("mul", "pointwise", flops, 0, 10**7, 10**7, 0, site="made.Up.mul")
+    assert np.abs(site.log_ratio.at(features(flops, 10**7, 10**7))).max() > 2 * np.log(1e9)
+    sure, unsure = (replace(profile, sites=sites).time(op, 2).seconds for sites in ({}, {"made.Up.mul": site}))
+    assert (np.abs(np.log(unsure / sure)) <= np.log(1e9) + 1e-9).all()

@@ -108,18 +108,30 @@ def cut_path(tmp_path_factory):
         pytest.param(("extra",), 1, "extra: unknown, allowed are ", id="an unknown key"),
         pytest.param(("machine",), [], "machine: got [], allowed is an object with keys", id="a list for the machine"),
         pytest.param(("machine", "name"), ..., "machine: name: missing", id="no name"),
-        pytest.param(("machine", "name"), 7, "machine: name: got 7, allowed is a text", id="a number for a name"),
+        pytest.param(
+            ("machine", "name"), 7, "machine: name: got 7, allowed is a line of text", id="a number for a name"
+        ),
         pytest.param(("machine", "speed"), 7, "machine: speed: unknown, allowed are name", id="an unknown figure"),
-        pytest.param(("machine", "sms"), 0, "machine: sms: got 0, allowed is a whole number of", id="no SM"),
+        pytest.param(("machine", "sms"), 0, "machine: sms: got 0, allowed is a whole number from 1 to", id="no SM"),
         pytest.param(("machine", "sms"), 1.5, "machine: sms: got 1.5, allowed is a whole", id="one and a half SMs"),
         pytest.param(("machine", "cache_bytes"), True, "machine: cache_bytes: got True", id="a cache of true"),
         pytest.param(("machine", "flops_per_s", "2"), ..., "machine: flops_per_s: 2: missing", id="no peak of 2 bytes"),
         pytest.param(("machine", "flops_per_s", "2"), 0, "machine: flops_per_s: 2: got 0, allowed", id="a peak of 0"),
         pytest.param(("machine", "flops_per_s", "3"), 1, "machine: flops_per_s: 3: unknown", id="a peak of 3 bytes"),
         pytest.param(("machine", "bandwidth_bytes_per_s"), "1", "machine: bandwidth_bytes_per_s: got '1'", id="a text"),
+        pytest.param(
+            ("machine", "bandwidth_bytes_per_s"),
+            1e-300,
+            "machine: bandwidth_bytes_per_s: got 1e-300",
+            id="no bandwidth",
+        ),
+        pytest.param(
+            ("machine", "cache_bytes"), 10**400, "machine: cache_bytes: got 1000", id="a cache beyond any float"
+        ),
+        pytest.param(("machine", "name"), "a\nb", "machine: name: got 'a\\nb', allowed is a line", id="two lines"),
         pytest.param(("machine", "bandwidth_bytes_per_s"), 10**400, "machine: bandwidth_bytes", id="beyond any float"),
         pytest.param(
-            ("host", "dispatch_s"), -1, "host: dispatch_s: got -1, allowed is a number of at least 0", id="-1"
+            ("host", "dispatch_s"), -1, "host: dispatch_s: got -1, allowed is a number from 0 to 100,000", id="-1"
         ),
         pytest.param(("host", "overlaps"), 1, "host: overlaps: got 1, allowed is true or false", id="1 for true"),
         pytest.param(("host", "error"), None, "host: error: got None", id="null for an error"),
@@ -130,21 +142,44 @@ def cut_path(tmp_path_factory):
         pytest.param(("models", "gemm", "form"), [], "models: gemm: form: got []", id="a list for a form"),
         pytest.param(("models", "gemm", "compute"), ..., "models: gemm: compute: missing", id="a parameter missing"),
         pytest.param(("models", "gemm", "compute"), 0, "models: gemm: compute: got 0, allowed is", id="no compute"),
+        pytest.param(
+            ("models", "gemm", "sharpness"), 1e-3, "models: gemm: sharpness: got 0.001, allowed is a number", id="blunt"
+        ),
+        pytest.param(
+            ("models", "elementwise", "form"),
+            "tiled_gemm",
+            "models: elementwise: form: got 'tiled_gemm', allowed is one of smooth",
+            id="tiles where there is no matmul",
+        ),
         pytest.param(("models", "gemm", "depth"), 1, "models: gemm: depth: unknown", id="an unknown parameter"),
         pytest.param(("sites",), None, "sites: got None, allowed is an object", id="null for the sites"),
         pytest.param(("sites", "x"), {"error": 0, "samples": []}, "sites: x: samples: got []", id="no sample"),
         pytest.param(("sites", "x"), {"error": 0}, "sites: x: samples: missing", id="no samples"),
         pytest.param(
-            ("sites", "x"), {"error": 0, "samples": [[1, 2]]}, "sites: x: samples: got [1, 2]", id="too short"
+            ("sites", "x"), {"error": 0, "samples": [[1, 2]]}, "sites: x: samples: 0: got [1, 2]", id="too short"
         ),
         pytest.param(
             ("sites", "x"),
             {"error": 0, "samples": [[1, 2, 3, 1.0, 0.0]]},
-            "sites: x: samples: got [1, 2, 3, 1.0, 0.0], allowed is sizes of at least 0, and seconds and",
+            "sites: x: samples: 0: ratio: got 0.0, allowed is a number from 1e-09 to 1,000,000,000",
             id="a ratio of 0",
         ),
+        pytest.param(
+            ("sites", "x"),
+            {"error": 0, "samples": [[1e30, 2, 3, 1.0, 1.0]]},
+            "sites: x: samples: 0: tensor_flops: got 1e+30, allowed is a whole number from 0 to 1e+18",
+            id="a size of 1e30",
+        ),
+        pytest.param(
+            ("sites", "x"),
+            {"error": 0, "samples": [[1, 2, 3, 1.0, 1.0]] * 1001},
+            "sites: x: samples: got [[1, 2, 3, 1.0, 1.0], ",
+            id="too many samples",
+        ),
         pytest.param(("sites", "x"), {"samples": [[1, 2, 3, 1.0, 1.0]]}, "sites: x: error: missing", id="no error"),
-        pytest.param(("device", "name"), 5, "device: name: got 5, allowed is a text", id="a number for a device"),
+        pytest.param(
+            ("device", "name"), 5, "device: name: got 5, allowed is a line of text", id="a number for a device"
+        ),
         pytest.param(("environment",), "linux", "environment: got 'linux'", id="a text for the environment"),
         pytest.param(("measured",), [1], "measured: got [1]", id="a list for what was measured"),
     ],
@@ -172,6 +207,7 @@ def test_what_is_no_number_is_no_json(calibration, path, word):
         pytest.param("[1]", "got [1], allowed is an object with keys", id="a list"),
         pytest.param("[" * 100_000, "is no JSON, or was cut off: ", id="deep"),
         pytest.param("{}", "schema: missing", id="an empty object"),
+        pytest.param('{"schema": 1' + "0" * 5000 + "}", "is no JSON, or was cut off: ", id="a number of 5,000 digits"),
     ],
 )
 def test_what_is_no_profile_is_refused(path, text, said):

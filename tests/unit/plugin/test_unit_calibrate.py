@@ -1,6 +1,5 @@
 """Calibration: kernels timed in place by a clock that shows what it is told, and what is made of them."""
 
-from dataclasses import replace
 from itertools import count
 
 import numpy as np
@@ -110,6 +109,16 @@ def test_bandwidths_are_read_off_the_ramp_inside_and_far_outside_of_the_cache():
     assert bandwidths(climbed, 32) == (11.0, 90.0)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "rates"),
+    [pytest.param((), (), id="nothing"), pytest.param((8, 16), (80.0,), id="a rate too few")],
+)
+def test_a_ramp_off_which_nothing_can_be_read_is_refused(sizes, rates):
+    said = f"ramp: got {len(sizes)} sizes and {len(rates)} rates, allowed are as many of both, at least one"
+    with pytest.raises(MeasurementError, match=f"^{said}$"):
+        Ramp(sizes, rates)
+
+
 def kernel(op, *seconds):
     return Kernel(op, seconds)
 
@@ -129,16 +138,22 @@ def test_a_site_holds_what_the_formula_of_its_class_leaves_over():
 
 
 def test_on_a_card_matmuls_are_fitted_as_tiles_and_what_else_runs_as_one_smooth_form():
-    """Times that the form of tiles made are found again, within 8 %: 14 of them for seven parameters."""
-    card = replace(MACHINE, sms=100)
-    true = TiledGemm(2e-6, 0.8, 0.7, 5e11, 0.0, 0.0, 2e-6, 1e-10, 0.0)
+    """Times that the form of tiles made are found again: 14 of them for seven parameters.
+
+    Not each parameter is: the sum is 512 long in all of them, so the share of the peak and the time of an output stand
+    for each other. On a machine as slow as ``MACHINE``, where memory takes 140 us at least, no time shows what an SM
+    loads either, and the search ends 5 % off: a card has to be one. There is no noise, so the search comes as near as
+    where it stops, at steps of 1e-8: of twelve such cards the farthest was 2e-8 off.
+    """
+    card = Machine("a made-up card", {2: 300e12, 4: 20e12}, 2e12, 40 * 2**20, 5e12, sms=108)
+    true = TiledGemm(3e-6, 0.8, 0.75, 30e9, 0.0, 0.4, 2e-6, 1.5e-10, 0.0)
     rows = (1, 16, 100, 1000, 4000, 20_000, 60_000)
     matmuls = [linear("up_proj", 2, count, 512, width) for count in rows for width in (512, 2048)]
     kernels = [kernel(op, float(true.seconds(op, card, 2))) for op in matmuls]
     made = models([*kernels, kernel(x(10), 1e-5), kernel(x(10**6), 1e-3)], card, 2)
     assert type(made["elementwise"]) is Smooth
     assert [float(made["gemm"].seconds(one.op, card, 2)) for one in kernels] == pytest.approx(
-        [one.median for one in kernels], rel=0.08
+        [one.median for one in kernels], rel=1e-6
     )
     assert type(made["gemm"]) is TiledGemm
 

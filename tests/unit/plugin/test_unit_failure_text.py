@@ -339,3 +339,15 @@ def test_a_time_that_could_not_be_measured_has_no_difference_to_tell(failed):
 def test_the_ops_of_a_time_stand_beside_nothing(failed):
     written = failure_text(failed(**SECONDS), "latency", [linear("qkv", 2, 4, 8, 16)], (), 80)
     assert "qkv" not in written
+
+
+def test_no_name_makes_a_line_that_github_takes_for_a_command(failed, hostile):
+    @given(st.lists(hostile, min_size=8, max_size=8), st.sampled_from([80, 160]), st.booleans())
+    def check(names, width, predicts):
+        layer, case, label, reason, rule, because, op, module = names
+        row = failed(layer=layer, case=case, reason=reason, rule=rule, because=because, notes=op, sizes={module: 1})
+        ops = [Op(op, module, 7)] if predicts else []
+        lines = failure_text(row, label, ops, [call(8, op=module, module=op)], width).splitlines()
+        assert [line for line in lines if line.strip().startswith("::") or "##[" in line] == []
+
+    check()

@@ -1,6 +1,8 @@
 """The summary table in the terminal."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pytest_dsocr import METRICS, NotRun, Results, Verdict
 from pytest_dsocr.report.terminal import FOLD_ABOVE, Line, summary_lines, totals
@@ -315,3 +317,21 @@ def test_a_time_that_could_not_be_measured_is_nan(time_row):
     )
     (text,) = [text for text in texts([row]) if "1024 view" in text]
     assert text.split() == ["1024", "view", "12.00", "ms", "nan", "error"]
+
+
+def test_no_name_and_no_reason_makes_a_line_that_github_takes_for_a_command(make_row, hostile):
+    @given(st.lists(hostile, min_size=6, max_size=6), st.sampled_from([80, 160]), st.sampled_from(list(Verdict)[:4]))
+    def check(names, width, verdict):
+        layer, case, reason, label, test, why = names
+        row = make_row(layer=layer, case=case, reason=reason, verdict=verdict)
+        results = Results((row, *[make_row(case=str(case)) for case in range(FOLD_ABOVE)]), (NotRun(test, why),))
+        for rows in (results, Results((row,), results.not_run)):
+            lines = summary_lines(rows, {"tensor_flops": label}, FAMILIES, width=width)
+            assert [line for line in lines if is_command(line.text)] == []
+
+    check()
+
+
+def is_command(line):
+    """As GitHub's runner sees it."""
+    return line.strip().startswith("::") or "##[" in line

@@ -3,6 +3,7 @@
 import math
 
 import pytest
+from hypothesis import given
 
 from pytest_dsocr.report.text import figure, printable, shorten, signed
 
@@ -54,3 +55,25 @@ def test_what_would_move_the_cursor_is_escaped(name, text):
 )
 def test_a_name_is_cut_to_a_width_with_an_ellipsis(width, text):
     assert shorten("abcdef", width) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        pytest.param("::error::x", "\\x3a:error::x", id="command"),
+        pytest.param("  ::error::x", "  \\x3a:error::x", id="command after blanks"),
+        pytest.param(":", "\\x3a", id="half of a sign, which the next text may end"),
+        pytest.param("a ##[error]x ###[y", "a #\\x23[error]x ##\\x23[y", id="command of old"),
+        pytest.param("tests/a.py::b, c: d #1 ##", "tests/a.py::b, c: d #1 ##", id="ordinary"),
+    ],
+)
+def test_what_github_would_take_for_a_command_is_escaped(name, text):
+    assert printable(name) == text
+
+
+def test_a_name_that_is_printable_stays_as_it_is(hostile):
+    @given(hostile)
+    def check(name):
+        assert printable(printable(name)) == printable(name)
+
+    check()
