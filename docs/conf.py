@@ -4,6 +4,7 @@ The source folder is the root, so that a relative link leads to the same file on
 that is no page is a download.
 """
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -28,3 +29,26 @@ html_copy_source = False
 html_show_sourcelink = False
 html_show_copyright = False
 templates_path = ["_templates"]
+
+CONTENTS = ("docs/index", "docs/decisions/README")
+"""Pages whose lists of links are the site's table of contents, each under the bold line above it."""
+
+
+def table_of_contents(app, page, source):
+    """Say to the docs tool what the lists of links say to a reader."""
+    if page not in CONTENTS:
+        return
+    caption, trees = "", {}
+    for line in source[0].splitlines():
+        if bold := re.fullmatch(r"\*\*(.+)\*\*", line):
+            caption = bold[1]
+        elif line.startswith("- "):
+            trees.setdefault(caption, []).extend(re.findall(r"\]\(([^)]+)\.md\)", line))
+    for caption, pages in trees.items():
+        options = ":hidden:\n" + (f":caption: {caption}\n" if caption else "")
+        source[0] += "\n```{toctree}\n" + options + "\n" + "\n".join(pages) + "\n```\n"
+
+
+def setup(app):
+    """Register it."""
+    app.connect("source-read", table_of_contents)

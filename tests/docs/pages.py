@@ -8,6 +8,7 @@ What a block's language says:
 - any other whose first line is a comment with a file's name (``# test_it.py``) is that file. It is written, or, where the
   name is followed by ``continued``, put at its end.
 - ``python``, ``toml``, ``json``, ``yaml`` without a name: it runs, or can be read.
+- ``text``: a form that names are written in.
 - ``{...}``: a directive of the docs tool.
 """
 

@@ -3,7 +3,7 @@
 import pytest
 from pages import PAGES, blocks_of
 
-KNOWN = {"console", "sh", "diff", "python", "toml", "json", "yaml", "ini"}
+KNOWN = {"console", "sh", "diff", "python", "toml", "json", "yaml", "ini", "text"}
 ELSEWHERE = {"README.md": ("python", "")}
 """Languages of a page whose blocks tests of its own run: tests/plugin/test_readme.py."""
 
@@ -11,7 +11,7 @@ BLOCKS = [block for page in PAGES for block in blocks_of(page)]
 PLAYED = [
     block
     for block in BLOCKS
-    if block.language in KNOWN - {"sh"} and block.language not in ELSEWHERE.get(block.page, ())
+    if block.language in KNOWN - {"sh", "text"} and block.language not in ELSEWHERE.get(block.page, ())
 ]
 
 

@@ -54,7 +54,7 @@ def missing_of_dsocr(words):
     return [word for word in words[1:] if word.startswith("-") and word.partition("=")[0] not in known]
 
 
-@pytest.mark.parametrize("where_and_line", list(unrun()), ids=lambda given: f"{given[0]} {given[1]}")
+@pytest.mark.parametrize("where_and_line", list(dict.fromkeys(unrun())), ids=lambda given: f"{given[0]} {given[1]}")
 def test_what_a_command_is_given_exists(where_and_line, pytest_help):
     words = [word for word in shlex.split(where_and_line[1], comments=True) if not re.match(r"[A-Z_]+=", word)]
     program, *rest = words
