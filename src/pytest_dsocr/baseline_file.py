@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["Baseline", "Update"]
 
 ENDING = ".json"
+OPTIONAL = frozenset(("details", "band", "source", "notes", "samples", "terms", "baseline"))
+"""Fields that a stored row may lack."""
+
 _DECODER = json.JSONDecoder()
 _BLANK = re.compile(r"[ \t\n\r]*")
 LOCK_TIMEOUT_S = 60
@@ -216,8 +219,9 @@ def _made(file: Path, rows: Iterable[Row], environments: Iterable[Mapping[str, s
 
 
 def _text(row: Row) -> str:
-    """Write a row on a line, without what a comparison has no use for."""
-    return json_text(replace(row, terms=(), baseline=None).to_dict())
+    """Write a row on a line, without what a comparison has no use for, and what may be left out because it is empty."""
+    content = replace(row, terms=(), baseline=None).to_dict()
+    return json_text({name: value for name, value in content.items() if value or name not in OPTIONAL})
 
 
 def _order(key: Key) -> tuple[Any, ...]:

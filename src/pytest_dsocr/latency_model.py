@@ -11,6 +11,7 @@ from dsocr_cost.latency import latency, op_times
 from dsocr_cost.profile_json import read_profile
 
 from .errors import NotSupportedError
+from .files import shown
 from .markers import NO_TIME
 from .metrics import Prediction
 from .peak import peak_of_environment
@@ -95,7 +96,7 @@ class LatencyModel:
         Raises:
             ProfileError: the file cannot be used.
         """
-        return read_profile(self._file) if self._file is not None else None
+        return read_profile(shown(self._file)) if self._file is not None else None
 
     @cached_property
     def profile(self) -> Profile:

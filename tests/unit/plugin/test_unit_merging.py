@@ -127,6 +127,12 @@ def test_a_metric_that_a_test_could_not_measure_stays_listed_beside_its_rows(ran
     assert together(part, part).not_run == (one,)
 
 
+def test_a_part_does_not_stand_in_for_itself(ran):
+    """A test compared one case twice, in two dtypes, of which one could not be measured."""
+    part = Results((ran("a"),), (NotRun("a", "vision.Attention, a, tensor_flops: not in float16"),))
+    assert together(part, Results((ran("b"),))).not_run == part.not_run
+
+
 def test_a_metric_that_another_part_measured_is_not_listed(ran):
     flops, params = (f"vision.Attention, a, {metric}: not here" for metric in ("tensor_flops", "params"))
     first = Results((ran("a"),), (NotRun("a", params),))

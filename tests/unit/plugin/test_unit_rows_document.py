@@ -122,6 +122,15 @@ def test_the_document_is_what_its_schema_says():
     jsonschema.validate(DOCUMENT, rows_schema())
 
 
+def test_the_file_that_the_docs_show_is_read(pytestconfig):
+    page = (pytestconfig.rootpath / "docs/rows.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```json\n(.*?)```", page, flags=re.DOTALL)
+    (row,) = Results.from_json(shown).rows
+    assert row.to_dict().keys() == json.loads(shown)["rows"][0].keys()
+    assert sum(term.measured for term in row.terms) == row.measured
+    assert json.loads(shown)["schema"] == SCHEMA
+
+
 def test_figures_that_json_cannot_hold_are_read_back_wherever_they_stand(make_row):
     odd = make_row(
         verdict=Verdict.ERROR,
