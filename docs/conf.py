@@ -1,6 +1,6 @@
 """The site: the Markdown of this folder as it stands, and what it links to in the repository's root.
 
-The source folder is the root, so that a relative link leads to the same file on the site and on GitHub; a link to a file
+The source folder is the root, so that a relative link leads to the same file on the site and on GitHub; one to a file
 that is no page is a download.
 """
 

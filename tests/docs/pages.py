@@ -5,8 +5,8 @@ What a block's language says:
 - ``console``: commands behind ``$``, each with what it prints below it. They are run.
 - ``sh``: commands that need a GPU, minutes or a network. They are not run; their options exist.
 - ``diff``: a change to the files of the page's project. It is applied.
-- any other whose first line is a comment with a file's name (``# test_it.py``) is that file. It is written, or, where the
-  name is followed by ``continued``, put at its end.
+- any other whose first line is a comment with a file's name (``# test_it.py``) is that file. It is written, or, where
+  the name is followed by ``continued``, put at its end.
 - ``python``, ``toml``, ``json``, ``yaml`` without a name: it runs, or can be read.
 - ``text``: a form that names are written in.
 - ``{...}``: a directive of the docs tool.

@@ -6,7 +6,10 @@ import re
 
 VARIES = (
     (re.compile(r"torch-[\w.-]+\.json"), "torch-#.json"),  # the file of a device
-    (re.compile(r"\b(torch|python|pytest|pluggy|transformers|numpy|cuda|driver)([ -])\d[\w.+]*", re.IGNORECASE), r"\1\2#"),
+    (
+        re.compile(r"\b(torch|python|pytest|pluggy|transformers|numpy|cuda|driver)([ -])\d[\w.+]*", re.IGNORECASE),
+        r"\1\2#",
+    ),
     (re.compile(r"\b\d+\.\d+s\b"), "#s"),  # how long a run took
     (re.compile(r"={2,}"), "=="),  # pytest fills its lines up
     (re.compile(r"_{2,}"), "__"),
@@ -25,7 +28,9 @@ def differences(shown: str, printed: str) -> str:
     if "warning: " not in shown:
         printed = re.sub(r"^warning: .*\n", "", printed, flags=re.MULTILINE)
     pattern = "\n".join(_pattern(line) for line in steady(shown).splitlines())
-    pattern = pattern.replace("<lines>\n", "(?:.*\n)*?").replace("\n<lines>", "(?:\n.*)*?").replace("<lines>", r"[\s\S]*")
+    pattern = (
+        pattern.replace("<lines>\n", "(?:.*\n)*?").replace("\n<lines>", "(?:\n.*)*?").replace("<lines>", r"[\s\S]*")
+    )
     if re.fullmatch(pattern, steady(printed)):
         return ""
     return f"shown:\n{steady(shown)}\n\nprinted:\n{steady(printed)}"

@@ -92,8 +92,8 @@ class Stage:
         python = shlex.quote(sys.executable)
         dsocr = "from pytest_dsocr.cli.main import main; main()"
         functions = (
-            f"python() {{ {python} -B \"$@\"; }}; pytest() {{ python -m pytest \"$@\"; }}; "
-            f"dsocr() {{ python -c {shlex.quote(dsocr)} \"$@\"; }}; "
+            f'python() {{ {python} -B "$@"; }}; pytest() {{ python -m pytest "$@"; }}; '
+            f'dsocr() {{ python -c {shlex.quote(dsocr)} "$@"; }}; '
         )
         done = subprocess.run(
             ["bash", "-c", functions + line],

@@ -1,5 +1,6 @@
 """Commands that no test runs, and what text says of commands: subcommands, options and targets of these names exist."""
 
+import os
 import re
 import shlex
 
@@ -8,6 +9,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from pages import LONG, PAGES, ROOT, blocks_of, text_of
+from warm import run_warm
 
 from pytest_dsocr.cli.main import COMMANDS, dsocr
 
@@ -36,11 +38,10 @@ def unrun():
 
 
 @pytest.fixture(scope="module")
-def pytest_help(request):
-    """Get the options that pytest knows here, ours among them."""
-    parser = request.config._parser
-    groups = [*parser._groups, parser._anonymous]
-    return {name for group in groups for option in group.options for name in option.names()}
+def pytest_help(tmp_path_factory):
+    """Get the options that pytest has here, ours among them, as it tells them."""
+    _, text = run_warm(["pytest", "--help"], tmp_path_factory.mktemp("help"), os.environ)
+    return set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", text))
 
 
 def missing_of_dsocr(words):

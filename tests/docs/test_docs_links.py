@@ -1,4 +1,4 @@
-"""Every link of every page leads somewhere, on GitHub as on the site: to a file from the page on, and a heading in it."""
+"""Every link of every page leads somewhere, on GitHub as on the site: to a file, and a heading in it."""
 
 import re
 from pathlib import PurePosixPath
