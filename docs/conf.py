@@ -43,7 +43,8 @@ def table_of_contents(app, page, source):
         if bold := re.fullmatch(r"\*\*(.+)\*\*", line):
             caption = bold[1]
         elif line.startswith("- "):
-            trees.setdefault(caption, []).extend(re.findall(r"\]\(([^)]+)\.md\)", line))
+            links = re.findall(r"\[([^]]+)\]\(([^)]+)\.md\)", line)
+            trees.setdefault(caption, []).extend(f"{text} <{target}>" for text, target in links)
     for caption, pages in trees.items():
         options = ":hidden:\n" + (f":caption: {caption}\n" if caption else "")
         source[0] += "\n```{toctree}\n" + options + "\n" + "\n".join(pages) + "\n```\n"
