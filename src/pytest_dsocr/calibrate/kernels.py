@@ -27,6 +27,7 @@ __all__ = ["Kernel", "TimedRun", "quietest", "time_kernels"]
 
 _WARM_UP_RUNS = 2  # the second one gets the memory that the first has freed
 _ENOUGH_S, _MOST_TIMES = 0.3, 5
+_LONG_S, _FEWEST = 2.0, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Kernel:
 
 @dataclass(frozen=True, slots=True)
 class TimedRun:
-    """A module's kernels, and the host's seconds for each of as many runs that nothing looked into."""
+    """A module's kernels, and the host's seconds for each of some runs that nothing looked into."""
 
     kernels: tuple[Kernel, ...]
     elapsed: tuple[float, ...]
@@ -105,8 +106,8 @@ def time_kernels(
 ) -> TimedRun:
     """Run a module ``runs`` times and hold its kernels against the predicted ops, one for one.
 
-    A short one runs more often. ``evict`` empties the caches before each run, ``wait`` returns when the device is idle.
-    A run without marks follows each run with them.
+    A short one runs more often, one that takes seconds twice. ``evict`` empties the caches before each run, ``wait``
+    returns when the device is idle. A run without marks follows each run with them, until there is enough of those.
 
     Raises:
         MeasurementError: the module launched other kernels than predicted.
@@ -117,7 +118,7 @@ def time_kernels(
     with torch.no_grad():
         for _ in range(_WARM_UP_RUNS):
             subject.run()
-        while len(elapsed) < runs or (sum(elapsed) < _ENOUGH_S and len(elapsed) < _MOST_TIMES * runs):
+        while not _is_enough(seconds, runs):
             args, kwargs = subject.inputs()
             evict()
             timing = _Timing(stopwatch)
@@ -127,6 +128,8 @@ def time_kernels(
             stopwatch.done()
             _require_as_predicted(launched, timing.marks)
             seconds.append([stopwatch.between(start, end) for _, start, end in timing.marks])
+            if sum(elapsed) >= _ENOUGH_S:
+                continue
             args, kwargs = subject.inputs()
             evict()
             wait()
@@ -136,6 +139,14 @@ def time_kernels(
             elapsed.append(time.perf_counter() - begin)
     by_op = zip(launched, zip(*seconds, strict=True), strict=True)
     return TimedRun(tuple(Kernel(op, taken) for op, taken in by_op), tuple(elapsed))
+
+
+def _is_enough(seconds: Sequence[Sequence[float]], runs: int) -> bool:
+    """Whether a module ran often enough, by the seconds of its kernels in each run."""
+    total = sum(map(sum, seconds))
+    if len(seconds) >= min(runs, _FEWEST) and total >= _LONG_S:
+        return True
+    return len(seconds) >= runs and (total >= _ENOUGH_S or len(seconds) >= _MOST_TIMES * runs)
 
 
 def _require_as_predicted(launched: Sequence[Op], marks: Sequence[tuple[str, Any, Any]]) -> None:

@@ -27,7 +27,7 @@ from pytest_dsocr.calibrate.stopwatch import CudaStopwatch, WallStopwatch
 from pytest_dsocr.reference.transformers import TransformersReference
 
 CONFIG = DeepseekOCRConfig()
-OP = linear("q", 4, 8, 16)
+OP = linear("q", 2, 4, 8, 16)
 MACHINE = Machine("a made-up one", {2: 1e12, 4: 5e11}, 1e10, 2**25, 1e11)
 NORM, ONE_ROW = DeepseekV2RMSNorm(64), Case("one row", batch=1, q_len=1)
 
