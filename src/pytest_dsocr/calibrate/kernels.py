@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Kernel", "TimedRun", "quietest", "time_kernels"]
 
 
-_WARM_UP_RUNS = 2  # the second one gets the memory that the first has freed
+_WARM_UP_RUNS, _WARM_UP_S = 2, 0.5  # the second one gets the memory that the first has freed
 _ENOUGH_S, _MOST_TIMES = 0.3, 5
 _LONG_S, _FEWEST = 2.0, 2
 
@@ -116,8 +116,7 @@ def time_kernels(
     seconds: list[list[float]] = []
     elapsed: list[float] = []
     with torch.no_grad():
-        for _ in range(_WARM_UP_RUNS):
-            subject.run()
+        _warm_up(subject)
         while not _is_enough(seconds, runs):
             args, kwargs = subject.inputs()
             evict()
@@ -139,6 +138,15 @@ def time_kernels(
             elapsed.append(time.perf_counter() - begin)
     by_op = zip(launched, zip(*seconds, strict=True), strict=True)
     return TimedRun(tuple(Kernel(op, taken) for op, taken in by_op), tuple(elapsed))
+
+
+def _warm_up(subject: Subject) -> None:
+    """Run untimed, once if that takes long."""
+    begin = time.perf_counter()
+    for _ in range(_WARM_UP_RUNS):
+        subject.run()
+        if time.perf_counter() - begin > _WARM_UP_S:
+            return
 
 
 def _is_enough(seconds: Sequence[Sequence[float]], runs: int) -> bool:
