@@ -11,7 +11,7 @@ from pytest_dsocr.calibrate import calibration as measuring
 from pytest_dsocr.cli.calibration_text import calibration_text, doubts
 from pytest_dsocr.cli.main import dsocr
 
-MEASURED = {"seconds": 143.2, "runs": 5, "kernels": 4321, "repeatability": 0.021, "contention": 0.004}
+MEASURED = {"seconds": 143.2, "runs": 5, "passes": 2, "kernels": 4321, "repeatability": 0.021, "contention": 0.004}
 
 
 def made(**measured):
@@ -65,7 +65,10 @@ def test_progress_is_on_stderr_and_the_summary_on_stdout(run, measure, tmp_path)
         "33.55 MB of cache"
     )
     assert "grouped gemm 2.000 µs 70% 80% 12.0%" in said
-    assert "the host takes 12.00 µs a launch before each kernel (within 30%), 4,321 kernels in 143 s, 5 runs" in said
+    assert (
+        "the host takes 12.00 µs a launch before each kernel (within 30%), 4,321 kernels in 143 s, 5 runs of each in 2 passes"
+        in said
+    )
     assert "1 places in the model (half of them within 3.0% between sizes), repeatability 2.1%, others took" in said
     assert said.endswith(f"wrote {tmp_path / 'cpu.json'}")
 

@@ -23,7 +23,7 @@ from ..measure.contention import others_share, usage
 from ..measure.device import fingerprint
 from ..measure.lock import lock_key, one_at_a_time
 from ..measure.nvml import state_of
-from .kernels import time_kernels
+from .kernels import quietest, time_kernels
 from .machine import measure_machine, ramp
 from .plan import calibration_points
 from .sites import host, models, sites, spread
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = ["calibrate"]
 
-_RUNS = 5
+_RUNS, _PASSES = 3, 2
 _LOCK_TIMEOUT_S = 60.0
 
 
@@ -62,8 +62,9 @@ def calibrate(
 ) -> Calibration:
     """Measure a machine's figures and the kernels of this model on it, and fit what a prediction needs.
 
-    ``device`` is ``cpu`` or ``cuda:N``; nothing else measures on it meanwhile. Each of ``points`` runs ``runs`` times
-    with marks around its kernels, and as often without; ``tell`` hears of each.
+    ``device`` is ``cpu`` or ``cuda:N``; nothing else measures on it meanwhile. There are two passes over ``points``, so
+    that what disturbs the machine for a while does not stay: in each, a point runs ``runs`` times with marks around its
+    kernels, and as often without; ``tell`` hears of it.
 
     Raises:
         MeasurementError: the device is in use, or a module launched other kernels than are predicted.
@@ -77,8 +78,11 @@ def calibrate(
         clocks = state_of(device)
         machine, climbed = _machine(device, stopwatch)
         tell(f"{machine.name}: {_figures(machine)}")
-        timed = list(_timed(device, config, execution, reference, stopwatch, runs, points, tell))
+        passes = [
+            [*_timed(device, config, execution, reference, stopwatch, runs, points, tell)] for _ in range(_PASSES)
+        ]
         after = state_of(device)
+    timed = [quietest(same) for same in zip(*passes, strict=True)]
     kernels = [kernel for run in timed for kernel in run.kernels]
     item_bytes = ITEM_BYTES[execution.dtype]
     classes = models(kernels, machine, item_bytes)
@@ -93,8 +97,9 @@ def calibrate(
     measured = {
         "seconds": time.perf_counter() - began,
         "runs": runs,
+        "passes": _PASSES,
         "kernels": len(kernels),
-        "repeatability": statistics.median(spread(kernel.seconds) for kernel in kernels),
+        "repeatability": statistics.median(max(spread(kernel.seconds), kernel.apart) for kernel in kernels),
         "contention": others_share(before, usage(), torch.get_num_threads()),
         "sm_clock_mhz": [clocks.sm_clock_mhz, after.sm_clock_mhz],
         "throttled": list(dict.fromkeys((*clocks.throttled, *after.throttled))),

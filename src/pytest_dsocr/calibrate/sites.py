@@ -62,7 +62,9 @@ def sites(
             seconds = statistics.median(second for kernel in same for second in kernel.seconds)
             formula = float(classes[kernel_class(same[0].op)].seconds(same[0].op, machine, item_bytes))
             samples.append(Sample(*size, seconds, seconds / formula))
-        noise = statistics.median(spread(kernel.seconds) for same in by_size.values() for kernel in same)
+        noise = statistics.median(
+            max(spread(kernel.seconds), kernel.apart) for same in by_size.values() for kernel in same
+        )
         made[key] = Site(tuple(samples), max(noise, _between_samples(samples)))
     return made
 

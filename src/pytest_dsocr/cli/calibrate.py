@@ -38,7 +38,7 @@ Examples:
 )
 @workload_options_of("dtype", "attention", "config")
 @click.option(
-    "--runs", type=Whole(1), metavar="N", default=5, show_default=True, help="Runs of each point; the median counts."
+    "--runs", type=Whole(1), metavar="N", default=3, show_default=True, help="Runs of each point in each of two passes."
 )
 @click.pass_context
 def calibrate(ctx: click.Context, /, device: str, output: Path, config: Path | None, runs: int, **options: Any) -> None:

@@ -33,7 +33,7 @@ def calibration_text(calibration: Calibration) -> str:
         sites += f" (half of them within {errors[len(errors) // 2]:.1%} between sizes)"
     said = [
         f"{measured['kernels']:,} kernels in {measured['seconds']:.0f} s",
-        f"{measured['runs']} runs of each",
+        f"{measured['runs']} runs of each in {measured.get('passes', 1)} passes",
         sites,
         f"repeatability {measured['repeatability']:.1%}",
         f"others took {measured['contention']:.1%} of the CPU",

@@ -19,7 +19,7 @@ from dsocr_cost.tiled_gemm import TiledGemm
 from pytest_dsocr import Case, MeasurementError
 from pytest_dsocr.calibrate.calibration import calibrate
 from pytest_dsocr.calibrate.fit import fit_smooth
-from pytest_dsocr.calibrate.kernels import Kernel, TimedRun, time_kernels
+from pytest_dsocr.calibrate.kernels import Kernel, TimedRun, quietest, time_kernels
 from pytest_dsocr.calibrate.machine import Ramp, bandwidths
 from pytest_dsocr.calibrate.plan import Point, calibration_points, thinned
 from pytest_dsocr.calibrate.sites import host, models, sites, spread
@@ -27,6 +27,7 @@ from pytest_dsocr.calibrate.stopwatch import CudaStopwatch, WallStopwatch
 from pytest_dsocr.reference.transformers import TransformersReference
 
 CONFIG = DeepseekOCRConfig()
+OP = linear("q", 2, 4, 8, 16)
 MACHINE = Machine("a made-up one", {2: 1e12, 4: 5e11}, 1e10, 2**25, 1e11)
 NORM, ONE_ROW = DeepseekV2RMSNorm(64), Case("one row", batch=1, q_len=1)
 
@@ -135,6 +136,16 @@ def test_a_site_holds_what_the_formula_of_its_class_leaves_over():
     assert [sample.seconds for sample in site.samples] == [2.0, 3.0]
     assert [sample.ratio for sample in site.samples] == pytest.approx([2.0, 3.0], rel=1e-6)
     assert [sample.moved_bytes for sample in site.samples] == [40, 80]
+
+
+def test_of_two_passes_each_kernel_keeps_the_faster_one_and_how_far_they_are_apart():
+    """Medians of 2 and 5 s: half of 3 s is 75 % of 2 s. The other kernel was as fast in both."""
+    first = TimedRun((Kernel(OP, (1.0, 2.0, 3.0)), Kernel(OP, (4.0, 4.0, 4.0))), (7.0,))
+    second = TimedRun((Kernel(OP, (5.0, 5.0, 5.0)), Kernel(OP, (4.0, 4.0, 4.0))), (9.0,))
+    for passes in ((first, second), (second, first)):
+        assert quietest(passes) == TimedRun(
+            (Kernel(OP, (1.0, 2.0, 3.0), 0.75), Kernel(OP, (4.0, 4.0, 4.0), 0.0)), (7.0,)
+        )
 
 
 def test_on_a_card_matmuls_are_fitted_as_tiles_and_what_else_runs_as_one_smooth_form():
@@ -268,7 +279,7 @@ def test_a_calibration_can_be_kept_and_read_back_and_predicts_what_it_measured(t
     times = [profile.time(op, 2) for op in gate.ops(batch=1, q_len=4)]
     assert [float(time.seconds) for time in times] == pytest.approx([1e-3] * 6)
     assert all(time.measured for time in times)
-    assert len(heard) == 1 + len(points)
+    assert len(heard) == 1 + 2 * len(points)  # two passes
     assert made.device["type"] == "cpu"
 
 
