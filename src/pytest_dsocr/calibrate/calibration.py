@@ -23,7 +23,7 @@ from ..measure.contention import others_share, usage
 from ..measure.device import fingerprint
 from ..measure.lock import lock_key, one_at_a_time
 from ..measure.nvml import state_of
-from .kernels import quietest, time_kernels
+from .kernels import pooled, time_kernels
 from .machine import measure_machine, ramp
 from .plan import calibration_points
 from .sites import host, models, sites, spread
@@ -82,7 +82,7 @@ def calibrate(
             [*_timed(device, config, execution, reference, stopwatch, runs, points, tell)] for _ in range(_PASSES)
         ]
         after = state_of(device)
-    timed = [quietest(same) for same in zip(*passes, strict=True)]
+    timed = [pooled(same) for same in zip(*passes, strict=True)]
     kernels = [kernel for run in timed for kernel in run.kernels]
     item_bytes = ITEM_BYTES[execution.dtype]
     classes = models(kernels, machine, item_bytes)

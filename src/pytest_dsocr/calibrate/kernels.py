@@ -22,20 +22,23 @@ if TYPE_CHECKING:
     from ..measure.measurement import Subject
     from .stopwatch import Stopwatch
 
-__all__ = ["Kernel", "TimedRun", "quietest", "time_kernels"]
+__all__ = ["Kernel", "TimedRun", "pooled", "time_kernels"]
 
 
 _WARM_UP_RUNS, _WARM_UP_S = 2, 0.5  # the second one gets the memory that the first has freed
 _ENOUGH_S, _MOST_TIMES = 0.3, 5
 _LONG_S, _FEWEST = 2.0, 2
 
+DISTURBED = 1.5
+"""Times the fastest pass from which on a pass was disturbed: drifts of a machine were seen up to a third."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
     """An op and the seconds that its kernel took in each of several runs.
 
-    ``apart`` is how far another pass over the same runs is from this one: half the difference of their medians, over
-    this one's; 0 where there is no other.
+    ``apart`` is how far passes over the same runs are from each other: half the difference of their medians, over the
+    smaller one; 0 where there is one pass.
     """
 
     op: Op
@@ -56,22 +59,22 @@ class TimedRun:
     elapsed: tuple[float, ...]
 
 
-def quietest(passes: Sequence[TimedRun]) -> TimedRun:
-    """Take of several passes over the same runs, minutes apart, the fastest for each kernel.
+def pooled(passes: Sequence[TimedRun]) -> TimedRun:
+    """Put several passes over the same runs, minutes apart, together.
 
-    What disturbs a pass, another guest of the host or pages that come back from its disk, only adds to it, and lasts
-    for longer than the runs of one pass.
+    A machine is somewhat faster or slower from one minute to the next, and what is measured later meets either: a kernel
+    keeps the runs of all passes. One that took far longer in a pass than in another was disturbed there, by pages that
+    came back from a disk, say, and that pass does not count.
     """
-    kernels = []
-    for same in zip(*(one.kernels for one in passes), strict=True):
-        best, worst = min(same, key=_median), max(same, key=_median)
-        apart = (worst.median - best.median) / 2 / best.median if best.median else 0.0
-        kernels.append(Kernel(best.op, best.seconds, apart))
-    return TimedRun(tuple(kernels), min((one.elapsed for one in passes), key=statistics.median))
+    kernels = tuple(_pooled(same) for same in zip(*(one.kernels for one in passes), strict=True))
+    return TimedRun(kernels, min((one.elapsed for one in passes), key=statistics.median))
 
 
-def _median(kernel: Kernel) -> float:
-    return kernel.median
+def _pooled(same: Sequence[Kernel]) -> Kernel:
+    best = min(one.median for one in same)
+    kept = [one for one in same if one.median <= DISTURBED * best]
+    apart = (max(one.median for one in kept) - best) / 2 / best if best else 0.0
+    return Kernel(same[0].op, tuple(second for one in kept for second in one.seconds), apart)
 
 
 class _Timing(TorchDispatchMode):
