@@ -186,11 +186,10 @@ class Run:
 
     @property
     def update_command(self) -> str:
-        """The command that does this run again and takes over what has moved."""
-        asked = self._config.invocation_params.args
-        return shlex.join(
-            ["pytest", *asked, *(["--dsocr-update-baseline"] if not self.options.update_baseline else [])]
-        )
+        """The command that does this run again and takes over what has moved; empty where this one does."""
+        if self.options.update_baseline:
+            return ""
+        return shlex.join(["pytest", *self._config.invocation_params.args, "--dsocr-update-baseline"])
 
     @property
     def labels(self) -> dict[str, str]:

@@ -66,8 +66,8 @@ def test_progress_is_on_stderr_and_the_summary_on_stdout(run, measure, tmp_path)
     )
     assert "grouped gemm 2.000 µs 70% 80% 12.0%" in said
     assert (
-        "the host takes 12.00 µs a launch before each kernel (within 30%), 4,321 kernels in 143 s, 5 runs of each in 2 passes"
-        in said
+        "the host takes 12.00 µs a launch before each kernel (within 30%), "
+        "4,321 kernels in 143 s, 5 runs of each in 2 passes" in said
     )
     assert "1 places in the model (half of them within 3.0% between sizes), repeatability 2.1%, others took" in said
     assert said.endswith(f"wrote {tmp_path / 'cpu.json'}")

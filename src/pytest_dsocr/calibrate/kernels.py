@@ -62,9 +62,9 @@ class TimedRun:
 def pooled(passes: Sequence[TimedRun]) -> TimedRun:
     """Put several passes over the same runs, minutes apart, together.
 
-    A machine is somewhat faster or slower from one minute to the next, and what is measured later meets either: a kernel
-    keeps the runs of all passes. One that took far longer in a pass than in another was disturbed there, by pages that
-    came back from a disk, say, and that pass does not count.
+    A machine is somewhat faster or slower from one minute to the next, and what is measured later meets either: a
+    kernel keeps the runs of all passes. A kernel that took far longer in one pass than in another was disturbed there,
+    by pages that came back from a disk, say, and that pass does not count for it.
     """
     kernels = tuple(_pooled(same) for same in zip(*(one.kernels for one in passes), strict=True))
     return TimedRun(kernels, min((one.elapsed for one in passes), key=statistics.median))

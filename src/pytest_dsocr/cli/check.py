@@ -53,4 +53,4 @@ def _kind(file: Path) -> str:
         return f"a profile of {read_profile(file).profile.machine.name}"
     rows = Results.from_json(text, str(file)).by_key(str(file))
     devices = dict.fromkeys(str(row.device) for row in rows.values())
-    return f"{len(rows)} rows of {'; '.join(devices) or 'no device'}"
+    return f"{len(rows)} {'row' if len(rows) == 1 else 'rows'} of {'; '.join(devices) or 'no device'}"

@@ -34,14 +34,14 @@ def moved_text(row: Row) -> str:
 
 
 def baseline_lines(rows: Sequence[Row], missing: Collection[Row], command: str, *, width: int) -> list[str]:
-    """Write the lines below the table; ``command`` is what takes improvements over. Empty without a baseline."""
+    """Write the lines below the table; ``command`` is what takes improvements over, empty where this run does it."""
     counts = counts_text(rows)
     lines = [f"dsocr: against the baseline: {counts}"] if counts else []
     improved = [row for row in rows if row.baseline and row.baseline.change is Change.IMPROVEMENT]
     lines += [shorten(f"  improvement: {moved_text(row)}", width) for row in improved[:MOST_NAMED]]
     if len(improved) > MOST_NAMED:
         lines.append(f"  and {len(improved) - MOST_NAMED} more improvements")
-    if improved:
+    if improved and command:
         lines.append(f"  take over: {printable(command)}")
     if missing:
         lines.append(f"dsocr: {printable(not_measured(missing))}")
