@@ -18,10 +18,10 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 environment: $(VENV)/.ready  ## Build the virtual environment
 
 validate: $(VENV)/.ready  ## Hold every layer against its real module, and print the table
-	$(BIN)/python -m pytest tests/layers -m "not latency" --dsocr-require all
+	$(BIN)/python -m pytest tests/layers -m "not latency" --dsocr-require all --dsocr-baseline baselines
 
 test: $(VENV)/.ready  ## Run everything that can fail
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dsocr-baseline baselines
 	$(BIN)/python -m pytest tests/layers -q -n $(WORKERS) -m "not latency" --dsocr-attention eager --dsocr-require all
 	$(BIN)/python -m pytest tests/layers -q -n $(WORKERS) -m "not latency" --dsocr-attention flash --dsocr-require all
 	$(BIN)/python -m pytest tests/layers tests/e2e -q -n $(WORKERS) -m "not gpu and not latency" --dsocr-config tests/data/odd_config.json --dsocr-require all
@@ -29,6 +29,9 @@ test: $(VENV)/.ready  ## Run everything that can fail
 $(VENV)/.oracle: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps --group oracle
 	@touch $@
+
+baseline: $(VENV)/.ready  ## Store what has moved, of layers and the whole model, in baselines/
+	$(BIN)/python -m pytest tests/layers tests/e2e -q -n $(WORKERS) -m "not latency and not gpu" --dsocr-baseline baselines --dsocr-update-baseline
 
 oracle: $(VENV)/.oracle  ## Hold the forms of kernel time against tables that others measured; 137 MB, some minutes
 	$(BIN)/python -m pytest tests/oracle -m oracle
@@ -77,4 +80,4 @@ blind-spot: $(VENV)/.ready  ## Show what torch's own counter does not see of a p
 clean:  ## Remove the environment and all caches
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks
 
-.PHONY: help environment validate test check fmt pages docs blind-spot benchmark measured-pages gpu-memory latency gpu-latency oracle clean
+.PHONY: help environment validate test check fmt pages docs blind-spot benchmark measured-pages gpu-memory latency gpu-latency oracle clean baseline
