@@ -78,3 +78,8 @@ def test_the_hook_for_other_repositories_runs_a_command_of_ours():
     assert program == "dsocr"
     assert command in COMMANDS
     assert re.search(hook["files"], "baselines/meta-torch-2.13.0.json")
+
+
+def test_each_constraint_pins_one_version():
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if not re.fullmatch(r"#.*|[\w.-]+==[\w.]+", line)] == []
