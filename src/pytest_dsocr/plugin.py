@@ -205,7 +205,7 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
     for line in summary_lines(run.results, run.labels, run.families, width=width, verbosity=terminalreporter.verbosity):
         markup = {name: True for name in (line.colour, "bold" if line.bold else "") if name}
         terminalreporter.write_line(line.text, **markup)
-    lines = baseline_lines(run.results.rows, run.missing, run.update_command, width=width)
+    lines = baseline_lines(run.results.rows, run.missing, run.update_command)
     for text in (*lines, *(f"dsocr: {printable(notice)}" for notice in run.notices)):
         terminalreporter.write_line(text, yellow=True)
     for complaint in run.complaints:

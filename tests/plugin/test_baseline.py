@@ -69,7 +69,9 @@ def test_a_regression_fails_its_test_with_what_moved_by_how_much_against_what(st
             "user.linear, 4 tokens, tensor FLOPs: fail, +200% of the stored",
             "  predicted   3,072",
             "  measured    3,072",
-            "  stored      1,024, regression: +200% of the stored, in *base.json",
+            "  stored      1,024, in base.json",
+            "  moved       +2,048, +200% of the stored",
+            "  if meant    --dsocr-update-baseline stores it",
             "  reason      regression: +200% of the stored",
         ]
     )

@@ -67,11 +67,13 @@ def placement(module: Any, inputs: Any, default: tuple[str, str]) -> tuple[str, 
 
 
 def fingerprint(device: str) -> Device:
-    """Say what tells this device's figures from another's."""
+    """Say what tells this device's figures from another's: on meta no build of torch is, and ``+cpu`` is left off."""
     import torch
 
-    if not device.startswith("cuda"):
-        return Device(type=device, name=cpu_name() if device == "cpu" else "", torch=torch.__version__)
+    if not device.startswith(("cpu", "cuda")):
+        return Device(type=device, torch=torch.__version__.partition("+")[0])
+    if device == "cpu":
+        return Device(type=device, name=cpu_name(), torch=torch.__version__)
     properties = card_of(device)
     return Device(
         type="cuda",

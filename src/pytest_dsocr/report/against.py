@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..baseline import change_text
 from ..baseline_run import MOST_NAMED, counted, not_measured
 from ..row import Change
-from .text import figure_of, printable, shorten
+from .text import figure_of, printable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -33,12 +33,12 @@ def moved_text(row: Row) -> str:
     return printable(f"{change_text(row.baseline)}: {row.title}: {before} to {now}")
 
 
-def baseline_lines(rows: Sequence[Row], missing: Collection[Row], command: str, *, width: int) -> list[str]:
+def baseline_lines(rows: Sequence[Row], missing: Collection[Row], command: str) -> list[str]:
     """Write the lines below the table; ``command`` is what takes improvements over, empty where this run does it."""
     counts = counts_text(rows)
     lines = [f"dsocr: against the baseline: {counts}"] if counts else []
     improved = [row for row in rows if row.baseline and row.baseline.change is Change.IMPROVEMENT]
-    lines += [shorten(f"  improvement: {moved_text(row)}", width) for row in improved[:MOST_NAMED]]
+    lines += [f"  improvement: {moved_text(row)}" for row in improved[:MOST_NAMED]]
     if len(improved) > MOST_NAMED:
         lines.append(f"  and {len(improved) - MOST_NAMED} more improvements")
     if improved and command:

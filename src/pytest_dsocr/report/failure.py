@@ -111,12 +111,16 @@ def _time_lines(row: Row) -> list[str]:
 
 
 def _baseline_lines(row: Row) -> list[str]:
-    """Say what was stored, where, and how far the measured is from it."""
+    """Say what was stored, where, how far the measured is from it, and what stores it anew."""
     stored = row.baseline
     if stored is None or stored.measured is None:
         return []
-    change = f", {stored.change}: {change_text(stored)}" if stored.change is not Change.SAME else ""
-    return [f"  stored      {figure_of(row.metric, stored.measured)}{change}, in {printable(stored.source)}"]
+    lines = [f"  stored      {figure_of(row.metric, stored.measured)}, in {printable(stored.source)}"]
+    if stored.change is not Change.SAME:
+        lines.append(f"  moved       {signed_of(row.metric, row.measured - stored.measured)}, {change_text(stored)}")
+    if row.reason.startswith(REGRESSION):
+        lines.append("  if meant    --dsocr-update-baseline stores it")
+    return lines
 
 
 def _terms(row: Row, ops: Sequence[Op], calls: Sequence[Call], width: int) -> list[str]:

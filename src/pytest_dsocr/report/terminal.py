@@ -212,7 +212,8 @@ def _verdict(row: Row) -> str:
 
 
 def _verdict_and_difference(row: Row) -> str:
-    return f"{_verdict(row)} {relative(row)}".rstrip() if row.relative_difference else _verdict(row)
+    verdict = _verdict(row)
+    return f"{verdict} {relative(row)}".rstrip() if row.relative_difference and verdict == row.verdict else verdict
 
 
 def _group_and_class(row: Row) -> tuple[str, str]:
