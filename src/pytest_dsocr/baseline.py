@@ -12,7 +12,17 @@ from .row import AgainstBaseline, Change, Row
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["REGRESSION", "SIGNIFICANCE", "against", "change_text", "gated", "has_moved", "rank_test", "ungated"]
+__all__ = [
+    "REGRESSION",
+    "SIGNIFICANCE",
+    "against",
+    "can_differ",
+    "change_text",
+    "gated",
+    "has_moved",
+    "rank_test",
+    "ungated",
+]
 
 SIGNIFICANCE = 0.01
 """The p-value below which the rounds of two times differ by more than chance."""
@@ -101,10 +111,18 @@ def rank_test(head: Sequence[float], base: Sequence[float], *, more: bool) -> fl
     return float(mannwhitneyu(head, base, alternative="greater" if more else "less").pvalue)
 
 
+def can_differ(head: int, base: int) -> bool:
+    """Whether so many rounds can differ by the rank test at all: the least p-value is one over all their orders."""
+    return 1 / math.comb(head + base, base) < SIGNIFICANCE
+
+
 def _tested(moved: AgainstBaseline, head: Row, base: Row) -> AgainstBaseline:
     if not head.samples or not base.samples:
         whose = "measured" if not head.samples else "stored"
         return replace(moved, change=Change.UNCERTAIN, reason=f"the {whose} row has no rounds to test")
+    if not can_differ(len(head.samples), len(base.samples)):
+        reason = f"too few rounds to tell: {len(head.samples)} measured, {len(base.samples)} stored"
+        return replace(moved, change=Change.UNCERTAIN, reason=reason)
     p = rank_test(head.samples, base.samples, more=moved.change is Change.REGRESSION)
     if not p < SIGNIFICANCE:
         reason = f"beyond the tolerance, and its rounds do not differ from the stored (rank test: p = {p:.2g})"

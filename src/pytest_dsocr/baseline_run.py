@@ -35,23 +35,20 @@ def header(baseline: Baseline, device: Device, *, updating: bool) -> str:
 def missing_rows(results: Results, stored: Iterable[Row], *, full: bool) -> list[Row]:
     """List the stored rows that this run was to measure and did not.
 
-    In a full run those are all that it has no row of, else those of its tests that did not run.
+    In a full run those are all that it has no row of, else those of its tests, whether they ran or not.
     """
     there = {row.key for row in results.rows}
-    not_run = {one.test for one in results.not_run}
-    return [row for row in stored if row.key not in there and (full or row.test in not_run)]
+    tests = {row.test for row in results.rows} | {one.test for one in results.not_run}
+    return [row for row in stored if row.key not in there and (full or row.test in tests)]
 
 
 def foreign(results: Results, stored: Collection[Row]) -> list[str]:
-    """Say that a baseline is of something else, where none of its rows has the key of one of this run."""
-    if not results.rows or not stored or {row.key for row in results.rows} & {row.key for row in stored}:
+    """Say that a baseline is of something else, where all of its rows are of other models than those of this run."""
+    theirs, ours = ({f"{row.model} by {row.implementation}" for row in rows} for rows in (stored, results.rows))
+    if not theirs or not ours or theirs & ours:
         return []
-    theirs, ours = (
-        ", ".join(sorted({f"{row.model} by {row.implementation}" for row in rows})) for rows in (stored, results.rows)
-    )
-    return [
-        f"baseline: none of its {len(stored)} rows of this device is of this run: they are of {theirs}, it of {ours}"
-    ]
+    what = f"they are of {', '.join(sorted(theirs))}, it of {', '.join(sorted(ours))}"
+    return [f"baseline: none of its {len(stored)} rows of this device is of this run: {what}"]
 
 
 def refusals(missing: Collection[Row], lost: Collection[str]) -> list[str]:
@@ -60,7 +57,7 @@ def refusals(missing: Collection[Row], lost: Collection[str]) -> list[str]:
     if lost:
         said.append(f"did not run to their end: {named(sorted(lost))}")
     if missing:
-        said.append(not_measured(missing))
+        said.append(f"{not_measured(missing)}. What was removed on purpose, remove from the baseline: its line there")
     return [f"--dsocr-update-baseline: nothing was stored: {reason}" for reason in said]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -102,7 +103,7 @@ class Bench:
         advisory = self.options.advisory if metric.family == "latency" else ""
         if advisory and judgement.verdict is Verdict.FAIL:
             judgement = Judgement(Verdict.INCONCLUSIVE, f"{advisory}: {judgement.reason}")
-        problem = measurement.problem or ("a size is 0: nothing was measured" if 0 in case.sizes.values() else "")
+        problem = measurement.problem or _problem(case, measurement)
         row = Row(
             model=origin.model,
             implementation=origin.implementation,
@@ -128,7 +129,7 @@ class Bench:
             band=plain_band(prediction.band),
             source=prediction.source,
             notes=measurement.notes,
-            samples=tuple(float(f"{seconds:.6g}") for seconds in measurement.samples),
+            samples=() if problem else tuple(float(f"{seconds:.6g}") for seconds in measurement.samples),
             terms=terms_of(metric.name, prediction.ops, measurement.calls),
         )
         return self._gated(row, advisory)
@@ -142,3 +143,11 @@ class Bench:
         source = shown(self._baseline.file_of(row.device))
         updating = self.options.update_baseline
         return gated(row, stored.get(row.key), source, advisory=advisory, updating=updating)
+
+
+def _problem(case: Case, measurement: Measurement) -> str:
+    """Say what speaks against any figure; empty for nothing."""
+    if 0 in case.sizes.values():
+        return "a size is 0: nothing was measured"
+    odd = next((seconds for seconds in measurement.samples if not 0 <= seconds < math.inf), None)
+    return f"rounds: got {odd!r}, allowed are finite numbers of at least 0" if odd is not None else ""

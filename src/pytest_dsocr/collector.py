@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from .compare import Verdict
 from .results import Results
 from .row import NotRun, Row
 
@@ -69,6 +70,7 @@ class Collector:
         self._not_run: dict[str, tuple[NotRun, ...]] = {}
         self._reasons: dict[str, str] = {}
         self._skipped: set[str] = set()
+        self._broken: set[str] = set()
         self.places: dict[str, tuple[str, int | None]] = {}
         self.heard = False
         self.deselected = False
@@ -89,6 +91,8 @@ class Collector:
             self.places[report.nodeid] = report.location[0], report.location[1]
         if report.outcome != "passed":
             self._reasons.setdefault(report.nodeid, _reason(report))
+        if report.outcome == "failed" and all(row.verdict is Verdict.PASS for row in rows):
+            self._broken.add(report.nodeid)
         if report.outcome == "skipped" and not hasattr(report, "wasxfail") and not attached.get("compared"):
             self._skipped.add(report.nodeid)
         if report.when == CRASHED:
@@ -102,8 +106,12 @@ class Collector:
         return Results(rows, not_run, (environment,))
 
     def lost(self, results: Results) -> set[str]:
-        """Name the tests of what did not run that were not skipped: they failed, died or were never reached."""
-        return {one.test for one in results.not_run} - self._skipped
+        """Name the tests that did not run to their end and were not skipped.
+
+        They died, were never reached, or failed although all that they had compared passed.
+        """
+        ours = {*self._expected, *self._rows}
+        return ({one.test for one in results.not_run} - self._skipped) | (self._broken & ours)
 
     def _not_run_of(self, test: str, stopped: str) -> Iterable[NotRun]:
         """List what a test itself could not measure; else the test, if it brought no rows or was skipped after some."""

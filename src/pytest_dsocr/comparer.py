@@ -159,7 +159,8 @@ class Comparer:
                 unmeasured.note([one.metric.name for one in measurers[place:]], error)
                 raise
             self._rows.append(rows[-1])
-            self._tell(rows[-1], measurement.samples)
+            if rows[-1].verdict is not Verdict.ERROR:
+                self._tell(rows[-1], measurement.samples)
             if rows[-1].verdict is not Verdict.PASS and not self._bench.is_advice(rows[-1]):
                 terms = prediction.ops, measurement.calls
                 failures.append(failure_text(rows[-1], measurer.metric.label, *terms, self._bench.width))

@@ -11,11 +11,18 @@ __all__ = ["plain_band", "plain_number"]
 
 
 def plain_number(name: str, value: Any) -> Any:
-    """Turn numpy's and torch's numbers into Python's, which alone can be compared exactly and sent on."""
+    """Turn numpy's and torch's numbers into Python's, which alone can be compared exactly and sent on.
+
+    An integer beyond the range of a float is infinite.
+    """
     number = value.item() if hasattr(value, "item") and getattr(value, "shape", ()) == () else value
     if isinstance(number, bool) or not isinstance(number, int | float):
         msg = f"{name}: got {value!r}, allowed is one number"
         raise MeasurementError(msg)
+    try:
+        float(number)
+    except OverflowError:  # no file could hold it, and no reader would take it
+        return math.inf if number > 0 else -math.inf
     return number
 
 

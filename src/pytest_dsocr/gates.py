@@ -40,11 +40,19 @@ def unmet_requirements(results: Results, required: Collection[str], families: Ma
 
 
 def _without_baseline(rows: Iterable[Row]) -> list[str]:
-    """Say what no stored row was held against."""
-    bare = [row for row in rows if row.baseline is None or row.baseline.change is Change.NEW]
-    if not bare:
-        return []
-    return [f"--dsocr-require baseline: {len(bare)} rows have no stored row: {named([row.title for row in bare])}"]
+    """Say what no stored row was held against, and which times had too few rounds for that."""
+    rows = list(rows)
+    bare = [row.title for row in rows if row.baseline is None or row.baseline.change is Change.NEW]
+    untold = [row.title for row in rows if _is_untold(row)]
+    return [
+        *([f"--dsocr-require baseline: {len(bare)} rows have no stored row: {named(bare)}"] if bare else []),
+        *([f"--dsocr-require baseline: too few rounds to tell: {named(untold)}"] if untold else []),
+    ]
+
+
+def _is_untold(row: Row) -> bool:
+    stored = row.baseline
+    return bool(stored and stored.change is Change.UNCERTAIN and stored.p_value is None) and row.verdict is Verdict.PASS
 
 
 def _speaks_of(row: Row, what: str, families: Mapping[str, str]) -> bool:

@@ -48,6 +48,8 @@ def _rows(parts: Iterable[tuple[str, Results]]) -> Iterable[Row]:
     for source, part in parts:
         for key, row in part.by_key(source).items():
             first, other = known.setdefault(key, (source, row))
+            if other.baseline is None and row.baseline is not None:
+                known[key] = source, row
             if differences := ", ".join(_differences(other, row)):
                 differing.append(
                     f"{source}: {printable(row.title)}: stands in {first}, too, and differs: {differences}"

@@ -157,13 +157,14 @@ def pytest_runtest_makereport(
     run = run_of(item.config)
     advice: list[Row] = []
     caught = [row for row in rows if row.verdict is not Verdict.PASS]
-    if call.when == "call" and report.outcome == "passed" and caught and not hasattr(report, "wasxfail"):
-        advice = [row for row in caught if run.bench.is_advice(row)]
-        worse = next((row for row in caught if row not in advice), None)
+    ended = call.when == "call" and report.outcome in ("passed", "skipped") and not hasattr(report, "wasxfail")
+    if ended and caught:
+        worse = next((row for row in caught if not run.bench.is_advice(row)), None)
         if worse:
             report.outcome = "failed"
             report.longrepr = f"caught a comparison that came to {worse.verdict}: {printable(worse.reason)}"
-        else:
+        elif report.outcome == "passed":
+            advice = caught
             report.outcome = "skipped"
             report.longrepr = (str(item.path), item.location[1] or 0, f"Skipped: inconclusive: {advice[0].reason}")
     expected = [] if run.announced else [other.nodeid for other in item.session.items if _compares(other)]

@@ -139,7 +139,7 @@ class Run:
         Raises:
             DsocrError: an option, a tolerance file, a config.json or an output path that cannot be used.
         """
-        from .files import check_writable
+        from .outputs import check_outputs
 
         asked = self.options
         if (
@@ -168,21 +168,26 @@ class Run:
                 _ = self.latency_model.profile
         self.baseline_header()  # reads it
         if not self.on_worker:
-            for path in filter(None, (asked.json, *asked.reports)):
-                check_writable(path)
+            check_outputs(asked.json, asked.reports, self.baseline)
             if asked.update_baseline and self.baseline:
                 self.baseline.check_writable()
 
     @property
-    def full(self) -> bool:
-        """Whether this run took on everything that the project has for this device, and ended it."""
+    def takes_all(self) -> bool:
+        """Whether this run took on everything that the project has for this device."""
         config, option = self._config, self._config.option
         narrowed = any(getattr(option, name, None) for name in NARROWING)
-        by_default = config.args_source is not pytest.Config.ArgsSource.ARGS
+        source, sources = config.args_source, pytest.Config.ArgsSource
+        at_the_top = source is sources.TESTPATHS or config.invocation_params.dir == config.rootpath
         deselected = self.deselected or self.collector.deselected
+        return source is not sources.ARGS and at_the_top and not narrowed and not deselected
+
+    @property
+    def full(self) -> bool:
+        """Whether this run took on everything, and ended it."""
         not_run = self.results.not_run if self.results else ()
         missing = any(not is_for_another_device(one.reason) for one in not_run) or self.results is None
-        return by_default and not narrowed and not deselected and not missing
+        return self.takes_all and not missing
 
     @property
     def update_command(self) -> str:
@@ -225,13 +230,14 @@ class Run:
 
     def _settle_baseline(self, results: Results) -> None:
         """Note what of the baseline was not measured, and take over what has moved where that was asked for."""
-        if self.baseline is None or not results.rows:
+        if self.baseline is None or not self.collector.heard:
             return
         from .baseline_run import foreign, missing_rows, not_measured, refusals, told
+        from .measure.device import fingerprint
 
-        devices = dict.fromkeys(row.device for row in results.rows)
+        devices = dict.fromkeys([fingerprint(self.device), *(row.device for row in results.rows)])
         stored = [row for device in devices for row in self.baseline.rows_of(device).values()]
-        missing = missing_rows(results, stored, full=self.full)
+        missing = missing_rows(results, stored, full=self.takes_all)
         if not self.options.update_baseline:
             self.missing = missing
             self.complaints += foreign(results, stored)

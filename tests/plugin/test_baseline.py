@@ -195,7 +195,7 @@ def test_a_worker_that_dies_is_red_and_names_what_is_missing_and_nothing_is_stor
     result.stdout.fnmatch_lines(
         [
             "dsocr: --dsocr-update-baseline: nothing was stored: did not run to their end: *::test_params",
-            "dsocr: --dsocr-update-baseline: nothing was stored: stored and not measured: user.linear, any, params",
+            "dsocr: --dsocr-update-baseline: nothing was stored: stored and not measured: user.linear, any, params. *",
         ]
     )
     assert text(stored) == before
@@ -235,3 +235,75 @@ def test_a_baseline_that_cannot_be_read_is_refused_before_anything_runs(project,
     result.stderr.fnmatch_lines([said])
     assert text(project) == content
     assert not (project.path / "ran").exists()
+
+
+# --- what must not slip through ---
+
+
+@pytest.mark.parametrize("end", ['pytest.skip("later")', "pass"], ids=["skipped", "passed"])
+def test_a_regression_that_a_test_catches_fails_it_all_the_same(stored, end):
+    one_more_matmul(stored)
+    caught = "    try:\n        test_flops(dsocr, 4)\n    except BaseException:\n        pass\n"
+    stored.tests(
+        f"from test_it import test_flops\n\n\ndef test_catches(dsocr):\n{caught}    {end}\n", name="test_more.py"
+    )
+    result = stored.run("--dsocr-baseline=base.json", "-k", "catches")
+    result.assert_outcomes(failed=1, deselected=5)
+
+
+def test_rows_that_vanished_are_named_although_something_else_was_skipped(stored):
+    without = TESTS.partition("def test_params")[0]
+    stored.tests(without + '\n\ndef test_other(dsocr):\n    pytest.skip("no weights")\n')
+    result = stored.run("--dsocr-baseline=base.json", "--dsocr-require=baseline")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["dsocr: --dsocr-require baseline: stored and not measured: user.linear, any, params"])
+
+
+def test_rows_are_named_where_none_is_left(stored):
+    before = text(stored)
+    stored.tests('def test_skips(dsocr):\n    pytest.skip("no weights")\n')
+    result = stored.run("--dsocr-baseline=base.json")
+    result.stdout.fnmatch_lines(["dsocr: stored and not measured: user.linear, 4 tokens, tensor_flops; *"])
+    assert stored.run("--dsocr-baseline=base.json", "--dsocr-update-baseline").ret == pytest.ExitCode.TESTS_FAILED
+    assert text(stored) == before
+
+
+def test_a_test_that_stopped_half_way_stores_nothing(stored):
+    before = text(stored)
+    stored.tests(LARGER + TESTS + "    assert 0, 'half way'\n")
+    result = stored.run("--dsocr-baseline=base.json", "--dsocr-update-baseline", "-k", "params")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["dsocr: --dsocr-update-baseline: nothing was stored: *test_params"])
+    assert text(stored) == before
+
+
+def test_a_new_test_run_alone_is_green(stored):
+    stored.tests(TESTS.replace("[4, 8]", "[32]"), name="test_new.py")
+    assert stored.run("--dsocr-baseline=base.json", "test_new.py", "-k", "32").ret == pytest.ExitCode.OK
+
+
+def test_a_run_in_a_subfolder_misses_only_what_is_there(stored):
+    stored.tests(TESTS.replace("[4, 8]", "[32]").partition("def test_params")[0], name="below/test_below.py")
+    stored.run("--dsocr-baseline=base.json", "--dsocr-update-baseline")
+    below = stored.path / "below"
+    stored.pytester.chdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(below)
+        result = stored.run("--dsocr-baseline=../base.json", "--dsocr-require=baseline")
+    assert result.ret == pytest.ExitCode.OK
+
+
+@pytest.mark.parametrize(
+    ("outputs", "said"),
+    [
+        (("--dsocr-json=base.json",), "*: got base.json, the baseline; --dsocr-update-baseline writes that"),
+        (("--dsocr-json=x.html", "--dsocr-report=x.html"), "*: got x.html twice, allowed is each file once"),
+    ],
+    ids=["the baseline", "one file twice"],
+)
+def test_outputs_that_would_overwrite_each_other_or_the_baseline_are_refused(stored, outputs, said):
+    before = text(stored)
+    result = stored.run("--dsocr-baseline=base.json", *outputs)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([said])
+    assert text(stored) == before

@@ -315,3 +315,24 @@ def test_without_it_times_are_measured_all_the_same(times, project, args):
     times(BENCHMARKED)
     project.spawn(*args, "--dsocr-json=rows.json").assert_outcomes(passed=1)
     assert [(row["measured"], row["verdict"]) for row in project.rows()] == [(2.0, "pass")]
+
+
+def test_rounds_that_are_no_times_make_an_error_row_and_the_run_goes_on(project):
+    project.write("conftest.py", FAKE_CLOCK)
+    project.tests(
+        """
+        from pytest_dsocr import Measurement
+
+
+        @pytest.mark.parametrize("seconds", [float("nan"), 0.5], ids=["odd", "good"])
+        def test_time(dsocr, seconds):
+            module = lambda: Measurement(0.5, spread=0.01, samples=(seconds,) * 9)
+            dsocr.compare(lambda: 0.5, Case(f"{seconds}"), metric="latency_s", module=module, name="user.clock")
+        """
+    )
+    result = project.run("--dsocr-json=rows.json")
+    result.assert_outcomes(failed=1, passed=1)
+    odd, good = project.rows()
+    assert odd["verdict"] == "error"
+    assert odd["reason"] == "rounds: got nan, allowed are finite numbers of at least 0"
+    assert good["verdict"] == "pass"

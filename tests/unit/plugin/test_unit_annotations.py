@@ -92,7 +92,7 @@ def test_a_failed_row_is_an_error_at_its_test(make_row):
 def test_a_regression_says_what_moved_and_where_it_is_stored(make_row):
     stored = AgainstBaseline(Change.REGRESSION, 1000, 0.1, source="base.json")
     (one,) = told(make_row(measured=1100, verdict=Verdict.FAIL, reason="regression", baseline=stored))
-    moved = "vision.Attention, 1024 view, tensor_flops: 1,000 to 1,100, +10% of the stored"
+    moved = "+10% of the stored: vision.Attention, 1024 view, tensor_flops: 1,000 to 1,100"
     assert one.message.splitlines()[-1] == f"moved: {moved}, stored in base.json"
 
 

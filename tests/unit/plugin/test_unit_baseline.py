@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_dsocr import Verdict
-from pytest_dsocr.baseline import SIGNIFICANCE, against, change_text, gated, has_moved, rank_test, ungated
+from pytest_dsocr.baseline import SIGNIFICANCE, against, can_differ, change_text, gated, has_moved, rank_test, ungated
 from pytest_dsocr.row import AgainstBaseline, Change
 
 ROUNDS = tuple(0.100 + 0.001 * number for number in range(8))
@@ -140,7 +140,7 @@ def test_a_time_without_rounds_is_uncertain(time, whose):
 
 
 def test_rounds_that_are_no_numbers_are_no_evidence(time):
-    standing = against(time(0.2, samples=(math.nan, math.nan)), time(0.1), "")
+    standing = against(time(0.2, samples=(math.nan,) * 7), time(0.1), "")
     assert standing.change is Change.UNCERTAIN
     assert math.isnan(standing.p_value)
 
@@ -158,10 +158,17 @@ def test_the_rank_test_counts_the_ways_to_order_the_rounds(more):
     assert rank_test(head, base, more=not more) == 1.0
 
 
+@pytest.mark.parametrize(("head", "base", "can"), [(1, 300, True), (1, 90, False), (4, 4, False), (5, 5, True)])
+def test_so_many_rounds_can_differ_or_not(head, base, can):
+    """One of 301 and of 91 orders; 8 choose 4 are 70, 10 choose 5 are 252: more than a hundred are enough."""
+    assert can_differ(head, base) is can
+
+
 def test_three_rounds_a_side_never_differ(time):
     """Of 6 choose 3 = 20 orders even the best is one in twenty."""
     standing = against(time(0.2, samples=(0.2, 0.21, 0.22)), time(0.1, samples=(0.1, 0.11, 0.12)), "")
-    assert (standing.change, standing.p_value) == (Change.UNCERTAIN, pytest.approx(1 / 20))
+    assert (standing.change, standing.p_value) == (Change.UNCERTAIN, None)
+    assert standing.reason == "too few rounds to tell: 3 measured, 3 stored"
 
 
 # --- what the gate makes of it ---

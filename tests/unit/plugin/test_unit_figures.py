@@ -1,5 +1,7 @@
 """Numbers of others become Python's own, or are refused."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -37,3 +39,9 @@ def test_a_band_becomes_two_numbers():
 def test_a_band_that_is_none_is_refused(band):
     with pytest.raises(MeasurementError, match=r"^band: got .*, allowed are two finite numbers of at least 0"):
         plain_band(band)
+
+
+@pytest.mark.parametrize(("given", "read"), [(10**400, math.inf), (-(10**400), -math.inf)], ids=["large", "below"])
+def test_an_integer_that_no_float_reaches_is_infinite(given, read):
+    """So its row is an error, and its file can be read."""
+    assert plain_number("predicted", given) == read

@@ -9,6 +9,7 @@ import pytest
 from pytest_dsocr import Device, NotRun, Results, ResultsError, Verdict
 from pytest_dsocr.markers import NO_GPU, NO_TIME
 from pytest_dsocr.merging import merged
+from pytest_dsocr.row import AgainstBaseline, Change
 
 FAMILIES = {"tensor_flops": "flops", "params": "params", "latency_s": "latency"}
 CPU, H200 = Device("cpu", "Bench, 2 threads", torch="2.13.0"), Device("cuda", "NVIDIA H200", torch="2.13.0")
@@ -39,6 +40,12 @@ def test_one_part_is_as_it_was(ran):
 
 def test_a_row_that_stands_in_several_is_taken_once(ran):
     assert together(Results((ran("a"), ran("b"))), Results((ran("b"), ran("c")))).rows == (ran("a"), ran("b"), ran("c"))
+
+
+def test_a_row_keeps_its_standing_against_the_baseline_wherever_it_has_one(ran):
+    stands = ran("a", baseline=AgainstBaseline(Change.IMPROVEMENT, 100, -0.5))
+    for parts in ((stands, ran("a")), (ran("a"), stands)):
+        assert together(*(Results((row,)) for row in parts)).rows == (stands,)
 
 
 def test_rows_that_saw_no_number_agree(ran):
