@@ -270,7 +270,8 @@ def test_rows_are_named_where_none_is_left(stored):
 
 def test_a_test_that_stopped_half_way_stores_nothing(stored):
     before = text(stored)
-    stored.tests(LARGER + TESTS + "    assert 0, 'half way'\n")
+    grown = LARGER + TESTS.replace("8 * 16 + 16,", "8 * 16 + 16 + 16 * 16 + 16,")
+    stored.tests(grown + "    assert 0, 'half way'\n")
     result = stored.run("--dsocr-baseline=base.json", "--dsocr-update-baseline", "-k", "params")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["dsocr: --dsocr-update-baseline: nothing was stored: *test_params"])
