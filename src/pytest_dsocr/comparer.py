@@ -16,7 +16,7 @@ from .errors import MeasurementError, NotSupportedError, OptionError
 from .measure.device import placement
 from .measure.measurement import Subject, ToleranceAware
 from .report.failure import failure_text
-from .row import Row
+from .row import USER, Row
 from .unmeasured import Unmeasured
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     Tell: TypeAlias = Callable[[Row, Sequence[float]], object]
 
 __all__ = ["Comparer"]
-
-USER = "user"
 
 
 class Comparer:

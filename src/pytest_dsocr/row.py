@@ -11,7 +11,10 @@ from .compare import Verdict
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["AgainstBaseline", "Change", "Device", "Key", "NotRun", "Row", "Term"]
+__all__ = ["USER", "AgainstBaseline", "Change", "Device", "Key", "NotRun", "Row", "Term"]
+
+USER = "user"
+"""The model and the implementation of a module that a test brings itself."""
 
 _FIGURES = ("predicted", "measured", "difference")
 _RATIOS = ("relative_difference", "spread", "rtol")

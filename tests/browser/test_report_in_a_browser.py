@@ -8,7 +8,7 @@ import pytest
 from report_rows import every_grid, make_row, make_time, mixed_run
 
 from pytest_dsocr import NotRun, Results, Verdict
-from pytest_dsocr.report.text import figure_of
+from pytest_dsocr.report.text import figure_of, printable
 
 Keys = pytest.importorskip("selenium.webdriver", reason="needs selenium, of the dependency group dev").Keys
 
@@ -368,7 +368,7 @@ def test_a_name_neither_runs_nor_breaks_the_page(opened, name):
     assert len(page.all("tr.detail")) == 3
     assert page.run("return window.hostile ?? null") is None
     assert page.all("main img, main script, main b b, [onerror], [onload]:not(script), [onmouseover]") == []
-    shown = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in name)
+    shown = printable(name)
     assert page.column("layer")[0] == shown
     assert page.one("#summary .complaints li").get_property("textContent") == shown
     page.choose("Layer", shown)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..baseline import change_text
+from ..baseline import REGRESSION, change_text
 from ..compare import Verdict
 from .html_layers import WORST_FIRST, rows_link
 from .html_summary import MARKS
@@ -39,7 +39,7 @@ class TermLine:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What a reader has to know of a row, as text."""
+    """What a reader has to know of a row, as text; ``stored`` and ``moved`` where the baseline alone fails it."""
 
     row: Row
     mark: str
@@ -49,6 +49,8 @@ class Story:
     difference: str
     relative: str
     allowed: str
+    stored: str
+    moved: str
     figures: tuple[tuple[str, str], ...]
     terms: tuple[TermLine, ...]
     terms_left: int
@@ -89,6 +91,7 @@ def percent(row: Row) -> str:
 
 def _story(row: Row, labels: Mapping[str, str], *, told: bool) -> Story:
     terms = [term for term in row.terms if term.predicted != term.measured] if told else []
+    stored = row.baseline.measured if row.baseline and row.reason.startswith(REGRESSION) else None
     return Story(
         row=row,
         mark=MARKS[row.verdict],
@@ -97,7 +100,9 @@ def _story(row: Row, labels: Mapping[str, str], *, told: bool) -> Story:
         measured=figure_of(row.metric, row.measured),
         difference=signed_of(row.metric, row.difference),
         relative=percent(row),
-        allowed=f"±{share(row.rtol)}" if row.rtol else "0",
+        allowed=f"±{share(row.rtol)}" if row.rtol else "exact",
+        stored="" if stored is None else figure_of(row.metric, stored),
+        moved="" if stored is None else signed_of(row.metric, row.measured - stored),
         figures=tuple(_figures(row)) if told else (),
         terms=tuple(map(_term_line, terms[:MOST_TERMS])),
         terms_left=max(len(terms) - MOST_TERMS, 0),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..baseline import change_text
 from ..baseline_run import named
 from ..compare import Verdict
-from ..row import Change
+from ..row import USER, Change
 from .accuracy import accuracy_of, accuracy_text
 from .against import counts_text
 from .blocks import Block, code, joined, table
@@ -76,7 +76,12 @@ def _places(rows: Sequence[Row]) -> list[str]:
 def _place(row: Row) -> str:
     """Say where and of what a row was measured: the part of its key that is mostly the same for a whole run."""
     attention = f"{row.attention} attention" if row.attention else ""
-    return ", ".join(filter(None, (str(row.device), row.dtype, attention, f"{row.model} by {row.implementation}")))
+    return ", ".join(filter(None, (str(row.device), row.dtype, attention, _whose(row))))
+
+
+def _whose(row: Row) -> str:
+    """Name whose modules were measured."""
+    return "modules of the tests" if row.model == row.implementation == USER else f"{row.model} by {row.implementation}"
 
 
 def _what(row: Row, labels: Mapping[str, str]) -> str:
