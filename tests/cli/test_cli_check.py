@@ -38,7 +38,7 @@ def test_rows_profiles_and_devices_are_told_apart(run, tmp_path):
     ("name", "content", "wrong"),
     [
         ("rows.json", "{", "is no JSON: "),
-        ("rows.json", "[]", "got list, allowed are rows files"),
+        ("rows.json", "[]", "got a JSON array, allowed is a rows file"),
         ("profile.json", '{"machine": {}, "schema": 1}', "profile.json: "),
         ("cards.toml", "[[device]]", "cards.toml: "),
     ],

@@ -280,7 +280,7 @@ def test_a_regression_says_what_moved_from_which_stored_figure(project, on_githu
     result = project.run("--dsocr-baseline=base.json")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     (told,) = commands(result.outlines)
-    assert "%0Amoved: user.size, any, params: 144 to 162, +12.5%25 of the stored, stored in " in told
+    assert "%0Amoved: +12.5%25 of the stored: user.size, any, params: 144 to 162, stored in " in told
     (moved,) = [line for line in on_github.read_text(encoding="utf-8").splitlines() if line.startswith("| regression")]
     cells = [cell.strip() for cell in moved.strip("|").split("|")]
     assert cells[1:5] == ["`user.size`, `any`, `parameters`", "144", "162", "+12.5% of the stored"]
