@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 WIDTHS = {"README.md": "120", "docs/latency.md": "120"}
 """Columns of the terminal, where a page takes others than 88."""
 
-LEFT_OUT = ("PYTEST_", "GITHUB_", "COV_", "DSOCR_", "MFU_", "COLUMNS")
-"""What the environment of a command has nothing of."""
+LEFT_OUT = ("PYTEST_", "GITHUB_", "COV_", "DSOCR_", "MFU_", "COLUMNS", "CI", "BUILD_NUMBER", "FORCE_COLOR", "PY_COLORS")
+"""What the environment of a command has nothing of: on a CI service, say, pytest shortens no line of its summary."""
 
 GIT = {
     f"GIT_{whose}_{what}": value

@@ -104,7 +104,7 @@ def project(pytester, _torch_is_warm, monkeypatch):
     Nor does it know that it is run by GitHub, so it tells nothing to the page of that step.
     """
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # by it pytest-benchmark knows one
-    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE"):
+    for name in ("CI", "BUILD_NUMBER", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE"):
         monkeypatch.delenv(name, raising=False)
     return Project(pytester)
 
