@@ -27,8 +27,8 @@ def measure(monkeypatch):
     """Put a function in the place of the one that measures for minutes; what it was asked for."""
     asked = []
 
-    def stand_in(device, config, execution, reference, *, tell, runs, **_):
-        asked.append((device, config, execution, reference.name, runs))
+    def stand_in(device, config, execution, reference, *, tell, runs, points, **_):
+        asked.append((device, config, execution, reference.name, runs, [point.case.name for point in points]))
         tell("view of 432: 12.0 ms, 97% of it in 100 kernels")
         return made()
 
@@ -50,10 +50,41 @@ def test_it_measures_what_was_asked_for(run, measure, tmp_path, pytestconfig):
     config = pytestconfig.rootpath / "tests/data/odd_config.json"
     options = ("--dtype", "float32", "--attention", "eager", "--runs", "3", "--config", config)
     assert run("calibrate", "--device", "cpu", "-o", tmp_path / "cpu.json", *options).exit_code == 0
-    ((device, config, execution, reference, runs),) = measure
+    ((device, config, execution, reference, runs, _),) = measure
     assert (device, reference, runs) == ("cpu", "transformers", 3)
     assert (execution.dtype, execution.attention) == ("float32", "eager")
     assert config.decoder.hidden_size != 1280
+
+
+def test_named_pages_run_beside_the_usual_sizes(run, measure, tmp_path):
+    options = ("--device", "cpu", "--text-tokens", "20", "-o", tmp_path / "cpu.json")
+    assert run("calibrate", *options).exit_code == 0
+    assert run("calibrate", *options, "--grids", "1x2", "2x2,none", "1x2").exit_code == 0
+    (*_, usual), (*_, with_pages) = measure
+    assert with_pages == [
+        *usual,
+        "vision of 1x2",
+        "prefill of 1x2, 503",
+        "vision of 2x2",
+        "prefill of 2x2, 713",
+        "vision of gundam",
+        "prefill of gundam, 293",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        pytest.param(
+            ("--grids", "2by3"), "'--grids': got '2by3', allowed are published, model and HIGHxWIDE", id="no-grid"
+        ),
+        pytest.param(("--grids", "2x3", "--mode", "base"), "got 2x3 with mode base, which takes none", id="one-view"),
+    ],
+)
+def test_a_page_that_there_is_not_is_refused_before_anything_runs(run, measure, tmp_path, options, said):
+    result = run("calibrate", "--device", "cpu", "-o", tmp_path / "cpu.json", *options)
+    assert (result.exit_code, measure) == (2, [])
+    assert said in " ".join(result.stderr.split())
 
 
 def test_progress_is_on_stderr_and_the_summary_on_stdout(run, measure, tmp_path):

@@ -37,14 +37,14 @@ if TYPE_CHECKING:
     from dsocr_cost.efficiency import Machine
 
     from ..reference.reference import Reference
-    from .kernels import Kernel, TimedRun
+    from .kernels import TimedRun
     from .machine import Ramp
     from .plan import Point
     from .stopwatch import Stopwatch
 
 __all__ = ["calibrate"]
 
-_RUNS, _PASSES = 3, 2
+_RUNS, _PASSES = 3, 4
 _LOCK_TIMEOUT_S = 60.0
 
 
@@ -62,15 +62,17 @@ def calibrate(
 ) -> Calibration:
     """Measure a machine's figures and the kernels of this model on it, and fit what a prediction needs.
 
-    ``device`` is ``cpu`` or ``cuda:N``; nothing else measures on it meanwhile. There are two passes over ``points``, so
-    that what disturbs the machine for a while does not stay: in each, a point runs ``runs`` times with marks around its
-    kernels, and as often without; ``tell`` hears of it.
+    ``device`` is ``cpu`` or ``cuda:N``; nothing else measures on it meanwhile. There are four passes over ``points``,
+    so that what disturbs the machine for a while does not stay: in each, a point runs ``runs`` times with marks around
+    its kernels, and as often without, a long one less often; ``tell`` hears of it. Without ``points`` they are those of
+    :func:`~pytest_dsocr.calibrate.plan.calibration_points`.
 
     Raises:
         MeasurementError: the device is in use, or a module launched other kernels than are predicted.
         NotSupportedError: a module that cannot run there.
     """
     began, before = time.perf_counter(), usage()
+    points = points if points is not None else [*calibration_points(config)]
     stopwatch = stopwatch or (CudaStopwatch(device) if device.startswith("cuda") else WallStopwatch())
     with one_at_a_time(lock_key(device), timeout_s=_LOCK_TIMEOUT_S, folder=lock_folder):
         if device == "cpu":
@@ -78,9 +80,7 @@ def calibrate(
         clocks = state_of(device)
         machine, climbed = _machine(device, stopwatch)
         tell(f"{machine.name}: {_figures(machine)}")
-        passes = [
-            [*_timed(device, config, execution, reference, stopwatch, runs, points, tell)] for _ in range(_PASSES)
-        ]
+        passes = [[*_timed(device, execution, reference, stopwatch, runs, points, tell)] for _ in range(_PASSES)]
         after = state_of(device)
     timed = [pooled(same) for same in zip(*passes, strict=True)]
     kernels = [kernel for run in timed for kernel in run.kernels]
@@ -98,8 +98,9 @@ def calibrate(
         "seconds": time.perf_counter() - began,
         "runs": runs,
         "passes": _PASSES,
+        "points": [str(point.case) for point in points],
         "kernels": len(kernels),
-        "repeatability": statistics.median(max(spread(kernel.seconds), kernel.apart) for kernel in kernels),
+        "repeatability": statistics.median(spread(kernel.seconds) for kernel in kernels),
         "contention": others_share(before, usage(), torch.get_num_threads()),
         "sm_clock_mhz": [clocks.sm_clock_mhz, after.sm_clock_mhz],
         "throttled": list(dict.fromkeys((*clocks.throttled, *after.throttled))),
@@ -125,29 +126,29 @@ def _machine(device: str, stopwatch: Stopwatch) -> tuple[Machine, Ramp]:
 
 def _timed(
     device: str,
-    config: DeepseekOCRConfig,
     execution: Execution,
     reference: Reference,
     stopwatch: Stopwatch,
     runs: int,
-    points: Sequence[Point] | None,
+    points: Sequence[Point],
     tell: Callable[[str], None],
 ) -> Iterator[TimedRun]:
     evict = evictor("cold", device)
     wait: Callable[[], None] = (lambda: torch.cuda.synchronize(device)) if device.startswith("cuda") else lambda: None
-    for point in points if points is not None else calibration_points(config):
+    for point in points:
         subject = reference.subject(
             point.part, point.case, device=device, dtype=execution.dtype, attention=execution.attention
         )
         ops = tuple(point.part.ops(**point.case.sizes, execution=subject.execution or execution))
         run = time_kernels(subject, ops, stopwatch, evict, runs=runs, wait=wait)
-        tell(f"{point.case}: {statistics.median(run.elapsed) * 1e3:.1f} ms, {_kernel_share(run.kernels, run.elapsed)}")
+        tell(f"{point.case}: {_summary(run)}")
         yield run
 
 
-def _kernel_share(kernels: Sequence[Kernel], elapsed: Sequence[float]) -> str:
-    total = sum(kernel.median for kernel in kernels)
-    return f"{total / statistics.median(elapsed):.0%} of it in {len(kernels)} kernels"
+def _summary(run: TimedRun) -> str:
+    total = sum(kernel.median for kernel in run.kernels)
+    beside = f", {statistics.median(run.elapsed) * 1e3:.1f} ms with the host" if run.elapsed else ""
+    return f"{total * 1e3:.1f} ms in {len(run.kernels)} kernels{beside}"
 
 
 def _figures(machine: Machine) -> str:

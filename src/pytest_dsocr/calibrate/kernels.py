@@ -26,8 +26,8 @@ __all__ = ["Kernel", "TimedRun", "pooled", "time_kernels"]
 
 
 _WARM_UP_RUNS, _WARM_UP_S = 2, 0.5  # the second one gets the memory that the first has freed
-_ENOUGH_S, _MOST_TIMES = 0.3, 5
-_LONG_S, _FEWEST = 2.0, 2
+_ENOUGH_S, _MOST_TIMES = 0.2, 5
+_LONG_S = 0.4
 
 DISTURBED = 1.5
 """Times the fastest pass from which on a pass was disturbed: drifts of a machine were seen up to a third."""
@@ -35,15 +35,10 @@ DISTURBED = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """An op and the seconds that its kernel took in each of several runs.
-
-    ``apart`` is how far passes over the same runs are from each other: half the difference of their medians, over the
-    smaller one; 0 where there is one pass.
-    """
+    """An op and the seconds that its kernel took in each of several runs."""
 
     op: Op
     seconds: tuple[float, ...]
-    apart: float = 0.0
 
     @property
     def median(self) -> float:
@@ -53,28 +48,27 @@ class Kernel:
 
 @dataclass(frozen=True, slots=True)
 class TimedRun:
-    """A module's kernels, and the host's seconds for each of some runs that nothing looked into."""
+    """A module's kernels, and the host's seconds for each of some runs that nothing looked into; none of a long one."""
 
     kernels: tuple[Kernel, ...]
     elapsed: tuple[float, ...]
 
 
 def pooled(passes: Sequence[TimedRun]) -> TimedRun:
-    """Put several passes over the same runs, minutes apart, together.
+    """Put several passes over the same runs, spread over minutes, together.
 
-    A machine is somewhat faster or slower from one minute to the next, and what is measured later meets either: a
+    A machine is somewhat faster or slower from one half-minute to the next, and what is measured later meets either: a
     kernel keeps the runs of all passes. A kernel that took far longer in one pass than in another was disturbed there,
     by pages that came back from a disk, say, and that pass does not count for it.
     """
     kernels = tuple(_pooled(same) for same in zip(*(one.kernels for one in passes), strict=True))
-    return TimedRun(kernels, min((one.elapsed for one in passes), key=statistics.median))
+    return TimedRun(kernels, min((one.elapsed for one in passes if one.elapsed), key=statistics.median, default=()))
 
 
 def _pooled(same: Sequence[Kernel]) -> Kernel:
     best = min(one.median for one in same)
     kept = [one for one in same if one.median <= DISTURBED * best]
-    apart = (max(one.median for one in kept) - best) / 2 / best if best else 0.0
-    return Kernel(same[0].op, tuple(second for one in kept for second in one.seconds), apart)
+    return Kernel(same[0].op, tuple(second for one in kept for second in one.seconds))
 
 
 class _Timing(TorchDispatchMode):
@@ -109,8 +103,9 @@ def time_kernels(
 ) -> TimedRun:
     """Run a module ``runs`` times and hold its kernels against the predicted ops, one for one.
 
-    A short one runs more often, one that takes seconds twice. ``evict`` empties the caches before each run, ``wait``
-    returns when the device is idle. A run without marks follows each run with them, until there is enough of those.
+    A short one runs more often, a long one once. ``evict`` empties the caches before each run, ``wait``
+    returns when the device is idle. A run without marks follows each run with them, until there is enough of those;
+    of a long one, in which the host's share is lost, there is none.
 
     Raises:
         MeasurementError: the module launched other kernels than predicted.
@@ -130,7 +125,7 @@ def time_kernels(
             stopwatch.done()
             _require_as_predicted(launched, timing.marks)
             seconds.append([stopwatch.between(start, end) for _, start, end in timing.marks])
-            if sum(elapsed) >= _ENOUGH_S:
+            if sum(elapsed) >= _ENOUGH_S or sum(seconds[-1]) >= _LONG_S:
                 continue
             args, kwargs = subject.inputs()
             evict()
@@ -155,9 +150,9 @@ def _warm_up(subject: Subject) -> None:
 def _is_enough(seconds: Sequence[Sequence[float]], runs: int) -> bool:
     """Whether a module ran often enough, by the seconds of its kernels in each run."""
     total = sum(map(sum, seconds))
-    if len(seconds) >= min(runs, _FEWEST) and total >= _LONG_S:
-        return True
-    return len(seconds) >= runs and (total >= _ENOUGH_S or len(seconds) >= _MOST_TIMES * runs)
+    if len(seconds) < runs:
+        return total >= _LONG_S
+    return total >= _ENOUGH_S or len(seconds) >= _MOST_TIMES * runs
 
 
 def _require_as_predicted(launched: Sequence[Op], marks: Sequence[tuple[str, Any, Any]]) -> None:

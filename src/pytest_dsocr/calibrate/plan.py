@@ -1,7 +1,8 @@
 """What a calibration runs: few layers of each sort, at sizes between and around those of real pages.
 
 None of these sizes is one that the model meets, so that what is measured later was not calibrated on: a page has views
-of 640 and 1024, crops by the square, and a prompt behind them.
+of 640 and 1024, crops by the square, and a prompt behind them. Pages that are named beside run at their own sizes: a
+library chooses its kernel by the exact size, and now and then that is far slower than those of sizes around it.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from dsocr_cost.model import Decoder, Vision
 from ..case import Case
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from dsocr_cost import DeepseekOCRConfig
+    from dsocr_cost import DeepseekOCRConfig, Workload
     from dsocr_cost.layers import Layer
 
-__all__ = ["Point", "calibration_points", "thinned"]
+__all__ = ["Point", "calibration_points", "page_points", "thinned"]
 
 _VIEWS = (432, 576, 768, 1152)
 _CROP, _CROP_GRIDS = 592, ((1, 3), (1, 5))
@@ -76,3 +77,19 @@ def calibration_points(config: DeepseekOCRConfig) -> Iterator[Point]:
     for high, wide in _CROP_GRIDS:
         case = Case(f"{high}x{wide} crops of {_CROP}", batch=1, crops_high=high, crops_wide=wide)
         yield Point(Vision(few, cropping, cropped=True), case)
+
+
+def page_points(config: DeepseekOCRConfig, pages: Iterable[Workload]) -> Iterator[Point]:
+    """Go through vision and prefill of pages, at their own sizes. Their decode steps lie between the usual ones."""
+    few = thinned(config)
+    decoder = Decoder(few.decoder)
+    for page in pages:
+        if page.mode is None:
+            continue
+        name = str(page.grid or page.mode.name)
+        crops = page.grid._asdict() if page.grid else {}
+        sizes = {"batch": page.batch, **{f"crops_{side}": count for side, count in crops.items()}}
+        yield Point(Vision(few, page.mode, cropped=page.grid is not None), Case(f"vision of {name}", **sizes))
+        length = page.context(few.sam)
+        case = Case(f"prefill of {name}, {length}", batch=page.batch, q_len=length, kv_len=length)
+        yield Point(decoder, case)

@@ -62,9 +62,7 @@ def sites(
             seconds = statistics.median(second for kernel in same for second in kernel.seconds)
             formula = float(classes[kernel_class(same[0].op)].seconds(same[0].op, machine, item_bytes))
             samples.append(Sample(*size, seconds, seconds / formula))
-        noise = statistics.median(
-            max(spread(kernel.seconds), kernel.apart) for same in by_size.values() for kernel in same
-        )
+        noise = statistics.median(spread(kernel.seconds) for same in by_size.values() for kernel in same)
         made[key] = Site(tuple(samples), max(noise, _between_samples(samples)))
     return made
 
@@ -77,6 +75,8 @@ def host(runs: Iterable[TimedRun], *, overlaps: bool) -> Host:
     """
     shares = []
     for run in runs:
+        if not run.elapsed:
+            continue
         elapsed, kernels = statistics.median(run.elapsed), sum(kernel.median for kernel in run.kernels)
         if overlaps and elapsed > _HOST_BOUND * kernels:
             shares.append(elapsed / len(run.kernels))
