@@ -16,6 +16,7 @@ from dsocr_cost.errors import DeviceError
 from dsocr_cost.execution import ITEM_BYTES
 from dsocr_cost.profile import Profile
 from dsocr_cost.profile_json import Calibration
+from dsocr_cost.report import seconds_text
 
 from ..measure.allocator import keep_freed_memory
 from ..measure.cache import evictor, last_level_bytes
@@ -147,8 +148,8 @@ def _timed(
 
 def _summary(run: TimedRun) -> str:
     total = sum(kernel.median for kernel in run.kernels)
-    beside = f", {statistics.median(run.elapsed) * 1e3:.1f} ms with the host" if run.elapsed else ""
-    return f"{total * 1e3:.1f} ms in {len(run.kernels)} kernels{beside}"
+    beside = f", {seconds_text(statistics.median(run.elapsed))} with the host" if run.elapsed else ""
+    return f"{seconds_text(total)} in {len(run.kernels)} kernels{beside}"
 
 
 def _figures(machine: Machine) -> str:

@@ -296,7 +296,7 @@ def test_a_calibration_can_be_kept_and_read_back_and_predicts_what_it_measured(t
         "cpu",
         CONFIG,
         Execution(),
-        TransformersReference(),
+        TransformersReference(keep=True),
         tell=heard.append,
         runs=1,
         points=points,
