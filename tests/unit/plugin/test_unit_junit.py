@@ -77,7 +77,8 @@ def test_what_made_the_run_red_is_a_failure():
 
 def test_the_figures_of_a_row_are_its_properties(make_row):
     stored = AgainstBaseline(Change.REGRESSION, 1000, 0.1, source="base.json")
-    row = make_row(measured=2**80, spread=0.25, because="clocks drift", baseline=stored)
+    figures = {"predicted": 71_672_266_752, "measured": 2**80, "verdict": Verdict.PASS, "reason": ""}
+    row = make_row(**figures, spread=0.25, because="clocks drift", baseline=stored)
     assert case_properties(written(row)) == [
         {
             "predicted": "71672266752",

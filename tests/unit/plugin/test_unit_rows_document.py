@@ -136,6 +136,7 @@ def test_figures_that_json_cannot_hold_are_read_back_wherever_they_stand(make_ro
         verdict=Verdict.ERROR,
         measured=math.inf,
         difference=-math.inf,
+        relative_difference=None,
         samples=(1.0, math.inf),
         terms=(Term("op", "linear", 1, math.inf, "call", 1, -math.inf),),
         baseline=AgainstBaseline(Change.UNCERTAIN, 1, math.inf, None),
