@@ -16,6 +16,7 @@ from dsocr_cost import DsocrError
 
 from .collector import Collector
 from .markers import is_for_another_device
+from .metrics import families_of, labels_of
 from .results import Results
 from .row import NotRun, Row
 
@@ -199,12 +200,12 @@ class Run:
     @property
     def labels(self) -> dict[str, str]:
         """The metrics' names for people."""
-        return {metric.name: metric.label for metric in self.registry.metrics}
+        return labels_of(self.registry.metrics)
 
     @property
     def families(self) -> dict[str, str]:
         """The families of the metrics."""
-        return {metric.name: metric.family for metric in self.registry.metrics}
+        return families_of(self.registry.metrics)
 
     def finish(self) -> None:
         """Close the books, write the rows, and note what makes the run red although no test failed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING
 
-from ..metrics import METRICS, Metric
+from ..metrics import Metric, metric_named
 from .measurement import Call, Measurement, Subject
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class TraceMeasurer:
     """
 
     def __init__(self, name: str, tracer: Tracer) -> None:
-        self.metric: Metric = next(metric for metric in METRICS if metric.name == name)
+        self.metric: Metric = metric_named(name)
         self._measure = TRACED[name]
         self._tracer = tracer
 

@@ -7,13 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from junitparser import JUnitXml
 
-from pytest_dsocr import METRICS, NotRun, Results, Verdict
+from pytest_dsocr import NotRun, Results, Verdict
+from pytest_dsocr.metrics import labels_of
 from pytest_dsocr.report.junit import junit_text
 from pytest_dsocr.report.properties import properties_of
 from pytest_dsocr.report.text import printable
 from pytest_dsocr.row import AgainstBaseline, Change
 
-LABELS = {metric.name: metric.label for metric in METRICS}
+LABELS = labels_of()
 
 
 def written(*rows, not_run=(), environments=(), complaints=()):

@@ -15,13 +15,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pytest_dsocr import METRICS, Device, NotRun, Results, ResultsError, Row, Verdict
+from pytest_dsocr import Device, NotRun, Results, ResultsError, Row, Verdict
 from pytest_dsocr.baseline import gated, has_moved, ungated
 from pytest_dsocr.baseline_file import row_texts
 from pytest_dsocr.cli.compare_document import compare_document
 from pytest_dsocr.cli.compare_text import compare_text
 from pytest_dsocr.comparison import Compared, Comparison
 from pytest_dsocr.merging import merged
+from pytest_dsocr.metrics import families_of
 from pytest_dsocr.results import json_text
 from pytest_dsocr.row import AgainstBaseline, Change, Term
 from pytest_dsocr.rows_document import MOST_BYTES, SCHEMA, rows_schema
@@ -29,7 +30,7 @@ from pytest_dsocr.rows_document import MOST_BYTES, SCHEMA, rows_schema
 COMPARED = jsonschema_rs.validator_for(
     json.loads(files("pytest_dsocr.cli").joinpath("compare.schema.json").read_text(encoding="utf-8"))
 )
-FAMILIES = {metric.name: metric.family for metric in METRICS}
+FAMILIES = families_of()
 
 COUNT = Row(
     model="deepseek-ocr",

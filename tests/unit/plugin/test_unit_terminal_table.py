@@ -4,11 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_dsocr import METRICS, NotRun, Results, Verdict
+from pytest_dsocr import NotRun, Results, Verdict
+from pytest_dsocr.metrics import families_of, labels_of
 from pytest_dsocr.report.terminal import FOLD_ABOVE, Line, summary_lines, totals
 
-LABELS = {metric.name: metric.label for metric in METRICS}
-FAMILIES = {metric.name: metric.family for metric in METRICS}
+LABELS = labels_of()
+FAMILIES = families_of()
 WIDTHS = pytest.mark.parametrize("width", [80, 100, 131, 132, 160], ids=lambda width: f"{width} columns")
 
 
