@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..errors import MeasurementError, NotSupportedError
-from .launch import tensors_of
 from .measurement import Call, Measurement
 from .refusals import refuse_lazy, refuse_tensors
-from .trace import cached_tensors
+from .tensors import cached_tensors, tensors_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
