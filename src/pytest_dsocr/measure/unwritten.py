@@ -12,8 +12,9 @@ from .places import place
 from .tensors import dense_tensors, storage_key
 
 if TYPE_CHECKING:
-    import torch
     from collections.abc import Iterable, Iterator
+
+    import torch
 
 __all__ = ["Unwritten"]
 
