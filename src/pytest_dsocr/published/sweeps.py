@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from tabulate import tabulate
 
 from dsocr_cost.sweep import evaluate
 
 from ..errors import MeasurementError
+from ..report.columns import github_table
 from .formula import decode_flops, prefill_flops, vision_flops
 from .grids import DECODE_STEPS, TEXT_TOKENS, PublishedGrid, read_grids, read_required
 from .measured import ALL_STEPS_ON, read_measured
@@ -199,8 +199,7 @@ def _table(rows: Sequence[GridRow], rate: str = "") -> str:
         ]
         for row in rows
     ]
-    alignment = ["left", *["right"] * (len(headers) - 1)]
-    return tabulate(cells, headers, tablefmt="github", colalign=alignment, disable_numparse=True)
+    return github_table(headers, cells, "l" + "r" * (len(headers) - 1))
 
 
 def _measured(grids: Sequence[PublishedGrid]) -> list[MeasuredGrid]:
