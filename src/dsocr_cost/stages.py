@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .op import Count
     from .workload import Workload
 
-__all__ = ["ADDITIVE", "Stage", "Stages", "decode_step", "prefill", "vision"]
+__all__ = ["ADDITIVE", "Stage", "Stages", "decode_step", "prefill", "run", "vision"]
 
 ADDITIVE = (*(field.name for field in fields(Cost)), "compulsory_bytes")
 """Figures of a stage that add up over forward passes."""
