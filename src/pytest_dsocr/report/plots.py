@@ -136,18 +136,7 @@ def _pictures(points: Sequence[SweepPoint], ttft_s: float, tpot_s: float) -> lis
         return [Panel(unit, series)] if series else []
 
     both = {stage: [sum(pair) for pair in zip(tensor[stage], cuda[stage], strict=True)] for stage in cuda}
-    split = [
-        Panel(
-            "TFLOP",
-            [
-                Series("Tensor cores", _over(tensor[stage], TERA), _TENSOR),
-                Series("CUDA cores", _over(cuda[stage], TERA), _CUDA),
-            ],
-            title=name[stage],
-            log=True,
-        )
-        for stage in cuda
-    ]
+    split = [_split(name[stage], tensor[stage], cuda[stage]) for stage in cuda]
     intensity = {
         stage: [flops / moved for flops, moved in zip(both[stage], io_bytes[stage], strict=True)]
         for stage in both
@@ -172,6 +161,15 @@ def _pictures(points: Sequence[SweepPoint], ttft_s: float, tpot_s: float) -> lis
         Picture("kv_cache", "KV cache at the end of a stage", panel("GB", _scaled(kv_cache, GIGA))),
         Picture("required_flops", f"Required throughput ({whose})", required),
     ]
+
+
+def _split(title: str, tensor: Sequence[int], cuda: Sequence[int]) -> Panel:
+    """Set the FLOPs of tensor cores beside those of CUDA cores, which are few: the axis is logarithmic."""
+    series = [
+        Series("Tensor cores", _over(tensor, TERA), _TENSOR),
+        Series("CUDA cores", _over(cuda, TERA), _CUDA),
+    ]
+    return Panel("TFLOP", series, title, log=True)
 
 
 def _by_stage(points: Sequence[SweepPoint], count: str, join: Callable[[int, int], int]) -> dict[str, list[int]]:
