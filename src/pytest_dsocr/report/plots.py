@@ -1,4 +1,4 @@
-"""What the figures of a sweep show. Each becomes an SVG and a PNG; :mod:`.drawing` draws and writes them.
+"""What the figures of a sweep show. Each becomes an SVG and a PNG; :mod:`.drawing` draws them.
 
 A series has a marker, a line style and a colour of its own, so that none needs its colour to be told apart.
 """
@@ -9,7 +9,8 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .drawing import Pair, Panel, Picture, PlotError, Series, draw_lines, draw_pairs, write_all
+from .drawing import Pair, Panel, Picture, Series, draw_lines, draw_pairs
+from .figure_files import PlotError, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .drawing import titled, write_figure
+from .drawing import titled
+from .figure_files import write_figure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
