@@ -10,10 +10,10 @@ from dsocr_cost import DsocrError
 
 from . import hookspec
 from .collector import attach
+from .compare import Verdict
 from .fixtures import dsocr
 from .markers import MARKERS, bad_marks, missing_gpu
 from .options import Options, add_options
-from .outcome import correct
 from .report.properties import properties_of
 from .report.text import printable
 from .state import NOT_RUN, ROWS, RUN, USES, Run, run_of
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from .measure.measurement import Measurer
     from .reference.reference import Reference
+    from .row import Row
 
 __all__ = ["dsocr"]
 
@@ -142,7 +143,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
-    item: pytest.Item,
+    item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Send rows home on the report, and let no test pass that compared nothing."""
     report = yield
@@ -150,8 +151,22 @@ def pytest_runtest_makereport(
         return report
     rows, not_run = item.stash[ROWS], item.stash[NOT_RUN]
     report.user_properties += properties_of(rows)
+    if call.when == "call" and report.outcome == "passed" and not rows:
+        report.outcome = "failed"
+        report.longrepr = "asked for the fixture dsocr and compared nothing: a measurement of nothing is never a pass"
     run = run_of(item.config)
-    is_compared = correct(report, item.path, rows, lambda row: run.bench.is_advice(row))
+    advice: list[Row] = []
+    caught = [row for row in rows if row.verdict is not Verdict.PASS]
+    ended = call.when == "call" and report.outcome in ("passed", "skipped") and not hasattr(report, "wasxfail")
+    if ended and caught:
+        worse = next((row for row in caught if not run.bench.is_advice(row)), None)
+        if worse:
+            report.outcome = "failed"
+            report.longrepr = f"caught a comparison that came to {worse.verdict}: {printable(worse.reason)}"
+        elif report.outcome == "passed":
+            advice = caught
+            report.outcome = "skipped"
+            report.longrepr = (str(item.path), item.location[1] or 0, f"Skipped: inconclusive: {advice[0].reason}")
     expected = [] if run.announced else [other.nodeid for other in item.session.items if _compares(other)]
     run.announced = True
     if rows or not_run or expected:
@@ -161,7 +176,7 @@ def pytest_runtest_makereport(
             not_run=not_run,
             expected=expected,
             deselected=run.deselected,
-            compared=is_compared,
+            compared=bool(advice),
         )
     return report
 
