@@ -13,6 +13,7 @@ import pytest
 from dsocr_cost import DsocrError
 
 from .collector import Collector
+from .environment import environment
 from .markers import is_for_another_device
 from .metrics import families_of, labels_of
 from .results import Results
@@ -207,7 +208,6 @@ class Run:
 
     def finish(self) -> None:
         """Close the books, write the rows, and note what makes the run red although no test failed."""
-        from .environment import environment
         from .gates import repeated_keys, unmet_requirements, unused_rules
         from .github import add_to_step_summary
         from .measure.device import device_names
