@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FAMILIES",
+    "LABELS",
     "LATENCY",
     "METRICS",
     "Metric",
@@ -191,6 +192,9 @@ METRICS: tuple[Metric, ...] = (
 )
 """The metrics that the plugin itself measures."""
 
+LABELS: dict[str, str] = {metric.name: metric.label for metric in METRICS}
+"""What people read in place of a metric's name: in every table, and in every report."""
+
 
 def metric_named(name: str) -> Metric:
     """Find a metric that the plugin itself measures.
@@ -201,11 +205,11 @@ def metric_named(name: str) -> Metric:
     return {metric.name: metric for metric in METRICS}[name]
 
 
-def labels_of(metrics: Iterable[Metric] = METRICS) -> dict[str, str]:
+def labels_of(metrics: Iterable[Metric]) -> dict[str, str]:
     """Name metrics for people."""
     return {metric.name: metric.label for metric in metrics}
 
 
-def families_of(metrics: Iterable[Metric] = METRICS) -> dict[str, str]:
+def families_of(metrics: Iterable[Metric]) -> dict[str, str]:
     """Say of metrics which family they belong to."""
     return {metric.name: metric.family for metric in metrics}

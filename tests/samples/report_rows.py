@@ -15,7 +15,7 @@ from dsocr_cost.workload import MODES, image_tokens
 from pytest_dsocr import Device, NotRun, Results, Row, Verdict
 from pytest_dsocr.compare import judge
 from pytest_dsocr.grids import published_grids
-from pytest_dsocr.metrics import LATENCY, families_of, labels_of
+from pytest_dsocr.metrics import LABELS, LATENCY, METRICS, families_of
 from pytest_dsocr.row import AgainstBaseline, Change, Term
 
 if TYPE_CHECKING:
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FAMILIES", "LABELS", "every_grid", "make_row", "make_time", "mixed_run"]
 
-LABELS = labels_of()
-FAMILIES = families_of()
+FAMILIES = families_of(METRICS)
 
 META, H100 = Device("meta", torch="2.13.0"), Device("cuda", "NVIDIA H100 80GB HBM3", "9.0", "570.1", "2.13.0", "12.8")
 ENVIRONMENT = {"python": "3.11.7", "platform": "Linux", "pytest-dsocr": "0.1.0", "torch": "2.13.0", "pytest": "9.2.0"}

@@ -7,12 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_dsocr import Results, Verdict
-from pytest_dsocr.metrics import labels_of
+from pytest_dsocr.metrics import LABELS
 from pytest_dsocr.report.annotations import MOST, Annotation, annotations_of, command
 from pytest_dsocr.report.text import printable
 from pytest_dsocr.row import AgainstBaseline, Change
-
-LABELS = labels_of()
 
 
 def told(*rows, complaints=()):

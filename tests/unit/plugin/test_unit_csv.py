@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_dsocr import Device, NotRun, Results, Verdict
-from pytest_dsocr.metrics import families_of
+from pytest_dsocr.metrics import METRICS, families_of
 from pytest_dsocr.report.table import COLUMNS, csv_text
 from pytest_dsocr.report.text import printable
 from pytest_dsocr.row import AgainstBaseline, Change
 
-FAMILIES = families_of()
+FAMILIES = families_of(METRICS)
 
 
 def written(*rows, not_run=()):

@@ -8,13 +8,11 @@ from hypothesis import strategies as st
 from junitparser import JUnitXml
 
 from pytest_dsocr import NotRun, Results, Verdict
-from pytest_dsocr.metrics import labels_of
+from pytest_dsocr.metrics import LABELS
 from pytest_dsocr.report.junit import junit_text
 from pytest_dsocr.report.properties import properties_of
 from pytest_dsocr.report.text import printable
 from pytest_dsocr.row import AgainstBaseline, Change
-
-LABELS = labels_of()
 
 
 def written(*rows, not_run=(), environments=(), complaints=()):

@@ -22,7 +22,7 @@ from pytest_dsocr.cli.compare_document import compare_document
 from pytest_dsocr.cli.compare_text import compare_text
 from pytest_dsocr.comparison import Compared, Comparison
 from pytest_dsocr.merging import merged
-from pytest_dsocr.metrics import families_of
+from pytest_dsocr.metrics import METRICS, families_of
 from pytest_dsocr.results import json_text
 from pytest_dsocr.row import AgainstBaseline, Change, Term
 from pytest_dsocr.rows_document import MOST_BYTES, SCHEMA, rows_schema
@@ -30,7 +30,7 @@ from pytest_dsocr.rows_document import MOST_BYTES, SCHEMA, rows_schema
 COMPARED = jsonschema_rs.validator_for(
     json.loads(files("pytest_dsocr.cli").joinpath("compare.schema.json").read_text(encoding="utf-8"))
 )
-FAMILIES = families_of()
+FAMILIES = families_of(METRICS)
 
 COUNT = Row(
     model="deepseek-ocr",

@@ -5,11 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_dsocr import NotRun, Results, Verdict
-from pytest_dsocr.metrics import families_of, labels_of
+from pytest_dsocr.metrics import LABELS, METRICS, families_of
 from pytest_dsocr.report.terminal import FOLD_ABOVE, Line, summary_lines, totals
 
-LABELS = labels_of()
-FAMILIES = families_of()
+FAMILIES = families_of(METRICS)
 WIDTHS = pytest.mark.parametrize("width", [80, 100, 131, 132, 160], ids=lambda width: f"{width} columns")
 
 
