@@ -14,8 +14,9 @@ import jsonschema_rs
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from report_rows import make_row
 
-from pytest_dsocr import Device, NotRun, Results, ResultsError, Row, Verdict
+from pytest_dsocr import NotRun, Results, ResultsError, Row, Verdict
 from pytest_dsocr.baseline import gated, has_moved, ungated
 from pytest_dsocr.baseline_file import row_texts
 from pytest_dsocr.cli.compare_document import compare_document
@@ -32,27 +33,9 @@ COMPARED = jsonschema_rs.validator_for(
 )
 FAMILIES = families_of(METRICS)
 
-COUNT = Row(
-    model="deepseek-ocr",
-    implementation="transformers",
-    attention="sdpa",
-    dtype="bfloat16",
-    layer="vision.Attention",
-    case="1024 view",
-    metric="tensor_flops",
-    device=Device("meta", torch="2.13.0"),
+COUNT = make_row(
     sizes={"batch": 1, "height": 64},
-    predicted=12,
     measured=12,
-    difference=0,
-    relative_difference=0.0,
-    spread=None,
-    rtol=0.0,
-    rule="[default] tensor_flops",
-    because="",
-    verdict=Verdict.PASS,
-    reason="",
-    test="tests/layers/test_sam.py::test_global_attention_flops[1024 view]",
     terms=(Term("layers.*.qkv", "linear", 12, 8, "aten::addmm", 12, 8), Term("proj", "linear", 1, 4, "", 0, 0)),
 )
 TIME = Row.from_dict(
@@ -132,7 +115,7 @@ def test_the_file_that_the_docs_show_is_read(pytestconfig):
     assert json.loads(shown)["schema"] == SCHEMA
 
 
-def test_figures_that_json_cannot_hold_are_read_back_wherever_they_stand(make_row):
+def test_figures_that_json_cannot_hold_are_read_back_wherever_they_stand():
     odd = make_row(
         verdict=Verdict.ERROR,
         measured=math.inf,
@@ -163,7 +146,7 @@ def test_a_pair_of_surrogates_is_one_character():
     assert Results.from_json(changed(case="\N{FACE WITH TEARS OF JOY}")).rows[0].case == "\N{FACE WITH TEARS OF JOY}"
 
 
-def test_rows_of_one_key_are_read_and_refused_where_a_row_is_looked_for(make_row):
+def test_rows_of_one_key_are_read_and_refused_where_a_row_is_looked_for():
     twice = Results((make_row(), make_row(case="other"), make_row()))
     assert len(Results.from_json(twice.to_json()).rows) == 3
     message = (
