@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dsocr_cost.errors import ProfileError
-from dsocr_cost.execution import ITEM_BYTES
 from dsocr_cost.latency import LAUNCHES
 from dsocr_cost.profile_json import read_profile
 
@@ -90,7 +89,7 @@ def speed_of(options: Mapping[str, Any], execution: Execution, *, mfu: bool = Tr
         _refuse_alone("launch", beside="--device or --profile")
         _refuse_alone("peak_tflops", beside="--device or --profile")
         return None
-    size = ITEM_BYTES[execution.dtype]
+    size = execution.item_bytes
     predicts = options["profile"] is None and size == _TENSOR_CORE_BYTES
     if not mfu and not predicts:
         _refuse_alone("peak_tflops", beside="--device, in 16 bits")
