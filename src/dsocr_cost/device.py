@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple
 
-from .errors import DeviceError
+from .errors import DeviceError, quoted
 from .int64 import INT64_END
 from .text_file import read_text_file
 
@@ -266,17 +266,9 @@ _FORMS: dict[str, _Form] = {
 
 
 def _refused(where: str, got: object, allowed: str) -> DeviceError:
-    return DeviceError(f"{where}: got {_shown(got)}, allowed is {allowed}")
+    return DeviceError(f"{where}: got {quoted(got)}, allowed is {allowed}")
 
 
 def _unknown(keys: Sequence[str], allowed: Iterable[str]) -> str:
     are = "is" if len(keys) == 1 else "are"
-    return f"{', '.join(map(_shown, keys))}: {are} unknown, allowed are {', '.join(allowed)}"
-
-
-def _shown(value: object) -> str:
-    try:
-        shown = repr(value)
-    except ValueError:  # an int of more digits than Python writes
-        shown = "a number too long to write"
-    return shown if len(shown) <= 60 else f"{shown[:57]}..."
+    return f"{', '.join(map(quoted, keys))}: {are} unknown, allowed are {', '.join(allowed)}"

@@ -1,6 +1,9 @@
 """The errors of both packages, one small tree."""
 
-__all__ = ["ConfigError", "DeviceError", "DsocrError", "ProfileError", "SessionError", "SizeError"]
+__all__ = ["ConfigError", "DeviceError", "DsocrError", "ProfileError", "SessionError", "SizeError", "quoted"]
+
+LONGEST = 60
+"""Characters of what an error quotes."""
 
 
 class DsocrError(Exception):
@@ -25,3 +28,12 @@ class SizeError(DsocrError, ValueError):
 
 class SessionError(DsocrError):
     """A session was asked for what does not follow from where it stands."""
+
+
+def quoted(value: object) -> str:
+    """Quote what was got, as Python writes it: the beginning of what is long."""
+    try:
+        shown = repr(value)
+    except ValueError:  # an int of more digits than Python writes
+        shown = "a number too long to write"
+    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 3]}..."

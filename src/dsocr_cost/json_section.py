@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NoReturn
 
-from .errors import ConfigError
+from .errors import ConfigError, quoted
 from .text_file import read_text_file
 
 if TYPE_CHECKING:
@@ -73,8 +73,7 @@ class JsonSection:
 
     def refuse(self, key: str, got: object, allowed: str) -> NoReturn:
         """Raise the error that names all four."""
-        shown = repr(got) if len(repr(got)) <= 60 else repr(got)[:57] + "..."
-        msg = f"{self.source}: {'.'.join((*self.path, key))}: got {shown}, allowed is {allowed}"
+        msg = f"{self.source}: {'.'.join((*self.path, key))}: got {quoted(got)}, allowed is {allowed}"
         raise ConfigError(msg)
 
     def locate(self, error: ConfigError) -> ConfigError:

@@ -111,15 +111,6 @@ class Polynomial:
             collected[power] = collected.get(power, Polynomial({})) + Polynomial({rest: coefficient})
         return collected
 
-    def substitute(self, name: str, value: Any) -> Polynomial:
-        """Put a value or another polynomial where ``name`` stood."""
-        result = Polynomial({})
-        for power, factor in self.powers_of(name).items():
-            for _ in range(power):
-                factor = factor * value
-            result = result + factor
-        return result
-
     def evaluate(self, what: str, sizes: Mapping[str, Any] | Values) -> Any:
         """Insert ints, or int64 arrays that broadcast; ``what`` names the sum in the error.
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .execution import ITEM_BYTES, Execution
 from .model import Decoder, Vision, run_moments
 from .moment import activation_bytes, compulsory_bytes, live_bytes
 from .op import Cost, total
 
 if TYPE_CHECKING:
     from .config import DeepseekOCRConfig
+    from .execution import Execution
     from .kv_cache import SyntheticKVCache
     from .op import Count
     from .workload import Workload
 
-__all__ = ["ADDITIVE", "Stage", "Stages", "decode_step", "prefill", "vision"]
+__all__ = ["ADDITIVE", "Stage", "Stages", "decode_step", "prefill", "run", "vision"]
 
 ADDITIVE = (*(field.name for field in fields(Cost)), "compulsory_bytes")
 """Figures of a stage that add up over forward passes."""
@@ -106,7 +106,7 @@ def decode_step(config: DeepseekOCRConfig, cache: SyntheticKVCache, execution: E
 def _stage(part: Vision | Decoder, sizes: tuple[Count, ...], kv_cache_bytes: Count, execution: Execution) -> Stage:
     ops, moments = tuple(part.ops(*sizes, execution=execution)), tuple(part.moments(*sizes, execution=execution))
     boundary, cost = part.boundary(*sizes, execution=execution), total(ops)
-    weights: Any = part.params * ITEM_BYTES[execution.dtype]
+    weights: Any = part.params * execution.item_bytes
     return Stage(
         **{field.name: getattr(cost, field.name) for field in fields(Cost)},
         compulsory_bytes=compulsory_bytes(boundary, ops, kv_cache_bytes),

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Judgement", "Verdict", "judge"]
+__all__ = ["WORST_FIRST", "Judgement", "Verdict", "judge"]
 
 
 class Verdict(StrEnum):
@@ -21,6 +21,10 @@ class Verdict(StrEnum):
     ERROR = "error"
     INCONCLUSIVE = "inconclusive"
     NOT_RUN = "not run"
+
+
+WORST_FIRST = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.NOT_RUN, Verdict.PASS)
+"""The order in which reports have them."""
 
 
 @dataclass(frozen=True, slots=True)

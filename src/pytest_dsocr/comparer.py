@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from .bench import Bench
     from .case import Case
-    from .measure.measurement import Measurer
+    from .measure.measurement import Measurement, Measurer
     from .metrics import Prediction
     from .row import NotRun
 
@@ -112,9 +112,10 @@ class Comparer:
                 that no reference builds.
         """
         __tracebackhide__ = True
-        return self.compare_all(layer, case, metrics=(metric,), module=module, inputs=inputs, kwargs=kwargs, name=name)[
-            0
-        ]
+        (row,) = self.compare_all(
+            layer, case, metrics=(metric,), module=module, inputs=inputs, kwargs=kwargs, name=name
+        )
+        return row
 
     def compare_all(
         self,
@@ -147,23 +148,25 @@ class Comparer:
                 rule = self._bench.rule(name, case, measurer.metric, origin)
                 patient = measurer.within(rule.rtol) if isinstance(measurer, ToleranceAware) else measurer
                 measurement = patient.measure(subject, device=origin.device)
-                rows.append(
-                    self._bench.judged(self._test, name, case, measurer.metric, origin, prediction, measurement, rule)
-                )
+                row = self._bench.judged(self._test, name, case, measurer.metric, origin, prediction, measurement, rule)
             except (MeasurementError, NotSupportedError) as error:
                 unmeasured.note([measurer.metric.name], error)
                 continue
             except Exception as error:  # what cannot be asked for, or a module that raises, ends the test at once
                 unmeasured.note([one.metric.name for one in measurers[place:]], error)
                 raise
-            self._rows.append(rows[-1])
-            if rows[-1].verdict is not Verdict.ERROR:
-                self._tell(rows[-1], measurement.samples)
-            if rows[-1].verdict is not Verdict.PASS and not self._bench.is_advice(rows[-1]):
+            rows.append(row)
+            self._keep(row, measurement)
+            if row.verdict is not Verdict.PASS and not self._bench.is_advice(row):
                 terms = prediction.ops, measurement.calls
-                failures.append(failure_text(rows[-1], measurer.metric.label, *terms, self._bench.width))
+                failures.append(failure_text(row, measurer.metric.label, *terms, self._bench.width))
         unmeasured.settle(failures)
         return tuple(rows)
+
+    def _keep(self, row: Row, measurement: Measurement) -> None:
+        self._rows.append(row)
+        if row.verdict is not Verdict.ERROR:
+            self._tell(row, measurement.samples)
 
     def _measurer(self, metric: str) -> Measurer:
         __tracebackhide__ = True

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dsocr_cost import DsocrError
 
-__all__ = ["MeasurementError", "NotSupportedError", "OptionError", "ResultsError", "ToleranceError"]
+__all__ = [
+    "MeasurementError",
+    "NotSupportedError",
+    "OptionError",
+    "ResultsError",
+    "ToleranceError",
+    "first_line",
+    "raised_text",
+]
 
 
 class OptionError(DsocrError, ValueError):
@@ -25,3 +33,13 @@ class MeasurementError(DsocrError, RuntimeError):
 
 class NotSupportedError(DsocrError):
     """This reference or measurer cannot do this here; the comparison is *not run*, with this reason."""
+
+
+def first_line(error: BaseException) -> str:
+    """Take the line of an error that says what is wrong: torch writes stacks and advice below it."""
+    return str(error).partition("\n")[0]
+
+
+def raised_text(error: BaseException) -> str:
+    """Say in a line what a module raised."""
+    return f"the module raised {type(error).__name__}: {first_line(error)}"

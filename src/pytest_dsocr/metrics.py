@@ -14,7 +14,19 @@ from .errors import NotSupportedError
 if TYPE_CHECKING:
     from .case import Case
 
-__all__ = ["FAMILIES", "LATENCY", "METRICS", "Metric", "Predict", "Prediction", "or_given"]
+__all__ = [
+    "FAMILIES",
+    "LABELS",
+    "LATENCY",
+    "METRICS",
+    "Metric",
+    "Predict",
+    "Prediction",
+    "families_of",
+    "labels_of",
+    "metric_named",
+    "or_given",
+]
 
 FAMILIES: Mapping[str, str] = {
     "flops": "floating-point operations, of matrix work and of the rest, counted",
@@ -179,3 +191,25 @@ METRICS: tuple[Metric, ...] = (
     LATENCY,
 )
 """The metrics that the plugin itself measures."""
+
+LABELS: dict[str, str] = {metric.name: metric.label for metric in METRICS}
+"""What people read in place of a metric's name: in every table, and in every report."""
+
+
+def metric_named(name: str) -> Metric:
+    """Find a metric that the plugin itself measures.
+
+    Raises:
+        KeyError: it measures none of this name.
+    """
+    return {metric.name: metric for metric in METRICS}[name]
+
+
+def labels_of(metrics: Iterable[Metric]) -> dict[str, str]:
+    """Name metrics for people."""
+    return {metric.name: metric.label for metric in metrics}
+
+
+def families_of(metrics: Iterable[Metric]) -> dict[str, str]:
+    """Say of metrics which family they belong to."""
+    return {metric.name: metric.family for metric in metrics}

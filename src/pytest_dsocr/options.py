@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from dsocr_cost.errors import SizeError
-from dsocr_cost.execution import ATTENTIONS, AttentionName
+from dsocr_cost.execution import ATTENTIONS, DTYPES, AttentionName
 
 from .errors import OptionError
 from .grids import parse_grids
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Options", "add_options"]
 
 
-DTYPES = {"bfloat16": "bfloat16", "bf16": "bfloat16", "float16": "float16", "fp16": "float16"}
-DTYPES |= {"float32": "float32", "fp32": "float32"}
+_SHORT_DTYPES = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
 
 _CACHE_HELP = (
     "before each timed run: cold empties the caches, so that weights come from memory, as in the whole model; warm "
@@ -85,7 +84,7 @@ def add_options(parser: pytest.Parser) -> None:
     """Declare each option on the command line and as an ini key."""
     group = parser.getgroup("dsocr", "predicted against measured cost of DeepSeek-OCR")
     for name, (metavar, text) in _HELP.items():
-        key = f"dsocr_{name.replace('-', '_')}"
+        key = _key(name)
         group.addoption(f"--dsocr-{name}", dest=key, metavar=metavar, default=None, help=text)
         parser.addini(key, text, type="string", default=None)
     group.addoption(
@@ -147,20 +146,19 @@ class Options:
         Raises:
             OptionError: the option, what it got and what is allowed.
         """
-        dtype, attention = _text(config, "dtype", "bfloat16"), _text(config, "attention", "sdpa")
         device = _text(config, "device", "meta")
         if not re.fullmatch(r"meta|cpu|auto|cuda(:\d+)?", device):
             _refuse("device", device, ("meta", "cpu", "cuda", "cuda:N", "auto"))
+        dtype = _text(config, "dtype", "bfloat16")
+        dtype = _SHORT_DTYPES.get(dtype, dtype)
         if dtype not in DTYPES:
-            _refuse("dtype", dtype, sorted(set(DTYPES.values())))
-        if attention not in ATTENTIONS:
-            _refuse("attention", attention, get_args(AttentionName))
+            _refuse("dtype", dtype, DTYPES)
         usual = config.rootpath / "tolerances.toml"
         return cls(
             tolerances=_path(config, "tolerances") or (usual if usual.exists() else None),
             device=device,
-            dtype=DTYPES[dtype],
-            attention=cast("AttentionName", attention),
+            dtype=dtype,
+            attention=cast("AttentionName", _one_of(config, "attention", ATTENTIONS, "sdpa")),
             reference=_text(config, "reference", "transformers"),
             config=_path(config, "config"),
             json=_path(config, "json"),
@@ -178,10 +176,14 @@ class Options:
         )
 
 
+def _key(name: str) -> str:
+    """Name an option as an ini key, and as pytest's config has it."""
+    return f"dsocr_{name.replace('-', '_')}"
+
+
 def _text(config: pytest.Config, name: str, default: str) -> str:
-    key = f"dsocr_{name.replace('-', '_')}"
-    given: Any = config.getoption(key)
-    return str(given if given is not None else config.getini(key) or default)
+    given: Any = config.getoption(_key(name))
+    return str(given if given is not None else config.getini(_key(name)) or default)
 
 
 def _one_of(config: pytest.Config, name: str, allowed: Collection[str], default: str) -> str:
@@ -234,8 +236,7 @@ def _update_baseline(config: pytest.Config) -> bool:
 def _reports(config: pytest.Config) -> tuple[Path, ...]:
     """Read the reports, of which each has an ending that is known."""
     given = config.getoption("dsocr_report")
-    folder = config.invocation_params.dir if given else _ini_folder(config)
-    paths = tuple(folder / Path(one).expanduser() for one in given or config.getini("dsocr_report"))
+    paths = tuple(_resolved(config, one, by_ini=not given) for one in given or config.getini("dsocr_report"))
     for path in paths:
         if path.suffix.lower() not in ENDINGS:
             _refuse("report", str(path), [f"files that end in {ending}" for ending in ENDINGS])
@@ -262,17 +263,19 @@ def _words(given: Iterable[str]) -> tuple[str, ...]:
 
 
 def _path(config: pytest.Config, name: str) -> Path | None:
-    given = config.getoption(f"dsocr_{name}")
+    given = config.getoption(_key(name))
     if given is not None:
-        return config.invocation_params.dir / Path(given).expanduser()
-    written = config.getini(f"dsocr_{name}")
-    return _ini_folder(config) / Path(written).expanduser() if written else None
+        return _resolved(config, given, by_ini=False)
+    written = config.getini(_key(name))
+    return _resolved(config, written, by_ini=True) if written else None
 
 
-def _ini_folder(config: pytest.Config) -> Path:
-    return config.inipath.parent if config.inipath else config.rootpath
+def _resolved(config: pytest.Config, path: str, *, by_ini: bool) -> Path:
+    """Let a path start from the folder of the ini file that names it, or from where pytest was started."""
+    started, ini = config.invocation_params.dir, config.inipath.parent if config.inipath else config.rootpath
+    return (ini if by_ini else started) / Path(path).expanduser()
 
 
-def _refuse(name: str, got: str, allowed: Collection[str]) -> None:
-    msg = f"--dsocr-{name} (ini: dsocr_{name.replace('-', '_')}): got {got!r}, allowed are {', '.join(allowed)}"
+def _refuse(name: str, got: str, allowed: Collection[str]) -> NoReturn:
+    msg = f"--dsocr-{name} (ini: {_key(name)}): got {got!r}, allowed are {', '.join(allowed)}"
     raise OptionError(msg)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,7 @@ class Results:
 
     rows: tuple[Row, ...] = ()
     not_run: tuple[NotRun, ...] = ()
-    environments: tuple[Mapping[str, str], ...] = field(default=())
+    environments: tuple[Mapping[str, str], ...] = ()
     complaints: tuple[str, ...] = ()
 
     @property

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import platform
 import shlex
 import shutil
 from dataclasses import replace
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +13,9 @@ import pytest
 from dsocr_cost import DsocrError
 
 from .collector import Collector
+from .environment import environment
 from .markers import is_for_another_device
+from .metrics import families_of, labels_of
 from .results import Results
 from .row import NotRun, Row
 
@@ -199,12 +199,12 @@ class Run:
     @property
     def labels(self) -> dict[str, str]:
         """The metrics' names for people."""
-        return {metric.name: metric.label for metric in self.registry.metrics}
+        return labels_of(self.registry.metrics)
 
     @property
     def families(self) -> dict[str, str]:
         """The families of the metrics."""
-        return {metric.name: metric.family for metric in self.registry.metrics}
+        return families_of(self.registry.metrics)
 
     def finish(self) -> None:
         """Close the books, write the rows, and note what makes the run red although no test failed."""
@@ -212,7 +212,7 @@ class Run:
         from .github import add_to_step_summary
         from .measure.device import device_names
 
-        self.results = self.collector.results(self.environment(), stopped=STOPPED)
+        self.results = self.collector.results(environment(), stopped=STOPPED)
         self.complaints += repeated_keys(self.results)
         if self.options.require:
             self.complaints += unmet_requirements(self.results, self.options.require, self.families)
@@ -272,15 +272,6 @@ class Run:
         """The results with all that made the run red, also what came up while they were written."""
         return replace(self.results or Results(), complaints=tuple(self.complaints))
 
-    def environment(self) -> dict[str, str]:
-        """Name the versions that a figure depends on."""
-        packages = ("pytest-dsocr", "torch", "transformers", "numpy", "pytest")
-        return {
-            "python": platform.python_version(),
-            "platform": platform.platform(),
-            **{name: _version(name) for name in packages},
-        }
-
 
 RUN = pytest.StashKey[Run]()
 ROWS = pytest.StashKey[list[Row]]()
@@ -291,10 +282,3 @@ USES = pytest.StashKey[bool]()
 def run_of(config: pytest.Config) -> Run:
     """Get the run that a config belongs to."""
     return config.stash[RUN]
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""

@@ -13,12 +13,12 @@ from dsocr_cost.sweep import evaluate_workload
 from dsocr_cost.workload import MODES, Grid, Workload
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from dsocr_cost.stages import Stages
     from dsocr_cost.workload import Mode
 
-__all__ = ["COUNTS", "STAGES", "SweepPoint", "context_points", "grid_points"]
+__all__ = ["COUNTS", "STAGES", "SweepPoint", "context_points", "grid_points", "stage_counts"]
 
 STAGES: tuple[str, ...] = ("vision", "prefill", "decode", "total")
 
@@ -52,6 +52,13 @@ class SweepPoint:
     decode_steps: int
     batch: int
     stages: dict[str, dict[str, int | None]]
+
+
+def stage_counts(stages: Stages) -> Iterator[tuple[str, Any]]:
+    """Go through all counts of all stages, each with what it is: ``io_bytes of prefill``."""
+    for name, stage in zip(STAGES, stages, strict=True):
+        for count in COUNTS:
+            yield f"{count} of {name}", getattr(stage, count)
 
 
 def grid_points(

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from dsocr_cost.efficiency import CLASSES, Machine, Smooth
 from dsocr_cost.profile import Host, Profile
 from dsocr_cost.profile_json import Calibration
-from pytest_dsocr import Device, Results, Row, Verdict
+from pytest_dsocr import Results
 from pytest_dsocr.cli.main import dsocr
 
 BENCH = Profile(
@@ -51,39 +51,6 @@ def profile(tmp_path):
     measured = {"seconds": 100.0, "execution": {"dtype": "bfloat16", "attention": "sdpa"}}
     path.write_text(Calibration(BENCH, {"type": "cuda", "name": "Bench 16"}, {}, measured).to_json(), encoding="utf-8")
     return path
-
-
-@pytest.fixture
-def make_row():
-    """Make a row of which a test names only what it is about."""
-
-    def make(**given):
-        figure = given.get("measured", 1000)
-        fields = {
-            "model": "deepseek-ocr",
-            "implementation": "transformers",
-            "attention": "sdpa",
-            "dtype": "bfloat16",
-            "layer": "vision.Attention",
-            "case": "1024 view",
-            "metric": "tensor_flops",
-            "device": Device("meta", torch="2.13.0"),
-            "sizes": {"batch": 1},
-            "predicted": figure,
-            "measured": figure,
-            "difference": 0,
-            "relative_difference": None,
-            "spread": None,
-            "rtol": 0.1,
-            "rule": "[default] tensor_flops",
-            "because": "",
-            "verdict": Verdict.PASS,
-            "reason": "",
-            "test": f"tests/test_it.py::test_it[{given.get('case', '1024 view')}]",
-        }
-        return Row(**{**fields, **given})
-
-    return make
 
 
 @pytest.fixture

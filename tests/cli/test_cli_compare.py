@@ -18,6 +18,12 @@ SLOW, FAST = (tuple(base + 0.001 * number for number in range(8)) for base in (0
 
 
 @pytest.fixture
+def make_row(make_row):
+    """Make a row of 1000 at batch 1, with a tolerance of a tenth, unless a test says otherwise."""
+    return lambda **given: make_row(**{"measured": 1000, "rtol": 0.1, "sizes": {"batch": 1}, **given})
+
+
+@pytest.fixture
 def base(write, make_row):
     """Make a rows file of four rows of 1000, each with a tolerance of a tenth."""
     return write("base.json", *(make_row(case=case) for case in "abcd"))

@@ -11,7 +11,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from pytest_dsocr import METRICS, NotRun, Results, Verdict
+from pytest_dsocr import NotRun, Results, Verdict
+from pytest_dsocr.metrics import LABELS
 from pytest_dsocr.report import written
 
 MODULES = {".md": "markdown", ".html": "html", ".csv": "table", ".xml": "junit"}
@@ -87,7 +88,7 @@ def test_a_renderer_gets_rows_labels_and_families(run, rows, tmp_path, monkeypat
     assert run("report", rows, "-o", tmp_path / "page.MD").exit_code == 0
     ((results, labels, families),) = got
     assert results == Results.read(rows)
-    assert labels == {metric.name: metric.label for metric in METRICS}
+    assert labels == LABELS
     assert families["latency_s"] == "latency"
     assert (tmp_path / "page.MD").read_text(encoding="utf-8") == "größer\n"
 

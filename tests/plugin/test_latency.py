@@ -12,9 +12,10 @@ KEPT = ", freed memory kept" if keep_freed_memory() else ""
 FAKE_CLOCK = """
 from dataclasses import replace
 
-from pytest_dsocr import METRICS, Measurement
+from pytest_dsocr import Measurement
+from pytest_dsocr.metrics import LATENCY
 
-LATENCY = next(metric for metric in METRICS if metric.name == "latency_s")
+
 
 
 class FakeClock:

@@ -5,13 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pytest_dsocr import METRICS, Results
+from pytest_dsocr import Results
+from pytest_dsocr.metrics import LABELS, METRICS, families_of
 from pytest_dsocr.report.terminal import summary_lines
 from pytest_dsocr.tolerances import Tolerances, Vocabulary
 
 ROOT = Path(__file__).parents[2]
-LABELS = {metric.name: metric.label for metric in METRICS}
-FAMILIES = {metric.name: metric.family for metric in METRICS}
+FAMILIES = families_of(METRICS)
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, flags=re.DOTALL)
 

@@ -14,9 +14,10 @@ import sys
 import pytest
 
 CLOCK = """
-from pytest_dsocr import METRICS, Measurement
+from pytest_dsocr import Measurement
+from pytest_dsocr.metrics import LATENCY
 
-LATENCY = next(metric for metric in METRICS if metric.name == "latency_s")
+
 
 
 class Clock:

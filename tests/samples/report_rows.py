@@ -13,8 +13,9 @@ from dsocr_cost import DeepseekOCRConfig, Execution, Grid
 from dsocr_cost.model import Decoder, Vision
 from dsocr_cost.workload import MODES, image_tokens
 from pytest_dsocr import Device, NotRun, Results, Row, Verdict
+from pytest_dsocr.compare import judge
 from pytest_dsocr.grids import published_grids
-from pytest_dsocr.metrics import METRICS
+from pytest_dsocr.metrics import LABELS, LATENCY, METRICS, families_of
 from pytest_dsocr.row import AgainstBaseline, Change, Term
 
 if TYPE_CHECKING:
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FAMILIES", "LABELS", "every_grid", "make_row", "make_time", "mixed_run"]
 
-LABELS = {metric.name: metric.label for metric in METRICS}
-FAMILIES = {metric.name: metric.family for metric in METRICS}
+FAMILIES = families_of(METRICS)
 
 META, H100 = Device("meta", torch="2.13.0"), Device("cuda", "NVIDIA H100 80GB HBM3", "9.0", "570.1", "2.13.0", "12.8")
 ENVIRONMENT = {"python": "3.11.7", "platform": "Linux", "pytest-dsocr": "0.1.0", "torch": "2.13.0", "pytest": "9.2.0"}
@@ -35,16 +35,23 @@ DECODE_STEPS = (1, 50, 100)
 
 
 def make_row(**given: Any) -> Row:
-    """Make a row that passes, of which a test names only what it is about; differences follow the figures."""
-    predicted, measured = given.get("predicted", 71_672_266_752), given.get("measured", 71_672_266_752)
+    """Make a row of which a test names only what it is about.
+
+    What is measured is what is predicted unless both are given; differences, verdict and reason are as a run has them.
+    """
+    measured = given.get("measured", given.get("predicted", 71_672_266_752))
+    predicted = given.get("predicted", measured)
+    case, metric = given.get("case", "1024 view"), given.get("metric", "tensor_flops")
+    rtol = given.get("rtol", LATENCY.tolerance if metric.endswith("_s") else 0.0)
+    judgement = judge(predicted, measured, rtol, one_sided=metric.endswith("_s"))
     fields = {
         "model": "deepseek-ocr",
         "implementation": "transformers",
         "attention": "sdpa",
         "dtype": "bfloat16",
         "layer": "vision.Attention",
-        "case": "1024 view",
-        "metric": "tensor_flops",
+        "case": case,
+        "metric": metric,
         "device": META,
         "sizes": {"batch": 1, "height": 64, "width": 64},
         "predicted": predicted,
@@ -52,12 +59,12 @@ def make_row(**given: Any) -> Row:
         "difference": predicted - measured,
         "relative_difference": (predicted - measured) / measured if measured else None,
         "spread": None,
-        "rtol": 0.0,
-        "rule": "[default] tensor_flops",
+        "rtol": rtol,
+        "rule": f"[default] {metric}",
         "because": "",
-        "verdict": Verdict.PASS if predicted == measured else Verdict.FAIL,
-        "reason": "" if predicted == measured else "the difference is larger than the rule allows",
-        "test": "tests/layers/test_sam.py::test_global_attention_flops[1024 view]",
+        "verdict": judgement.verdict,
+        "reason": judgement.reason,
+        "test": f"tests/layers/test_sam.py::test_global_attention_flops[{case}]",
     }
     return Row(**{**fields, **given})
 
@@ -65,18 +72,14 @@ def make_row(**given: Any) -> Row:
 def make_time(predicted: float, samples: Sequence[float], **given: Any) -> Row:
     """Make the row of a time that is the median of its rounds, within 10 %."""
     measured = float(np.median(samples))
-    close = abs(predicted - measured) <= 0.1 * measured
     fields: dict[str, Any] = {
         "metric": "latency_s",
         "device": H100,
         "predicted": predicted,
         "measured": measured,
         "spread": 0.02,
-        "rtol": 0.1,
         "rule": "rule 3",
         "because": "clocks move with the temperature",
-        "verdict": Verdict.PASS if close else Verdict.FAIL,
-        "reason": "" if close else "slower than predicted by more than the rule allows",
         "details": {"mean_s": float(np.mean(samples)), "stdev_s": float(np.std(samples)), "rounds": len(samples)},
         "band": (0.9 * predicted, 1.2 * predicted),
         "source": "calibrated, h100.json, graph",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,17 +14,15 @@ from dsocr_cost.errors import DeviceError, SizeError
 from dsocr_cost.fit import Room
 from dsocr_cost.report import bytes_text
 
-from .options import given, refuse_together
+from .options import given, joined, refuse_together
 from .types import BYTES, MARGIN, MEMORY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from dsocr_cost.device import Device
 
 __all__ = ["Card", "card_of", "card_options", "device_of", "devices_option"]
-
-Command = TypeVar("Command", bound="Callable[..., Any]")
 
 devices_option = click.option(
     "--devices",
@@ -34,7 +32,7 @@ devices_option = click.option(
 )
 """Beside each option that names a card."""
 
-_OPTIONS = (
+card_options = joined(
     click.option(
         "--device",
         metavar="NAME",
@@ -63,6 +61,7 @@ _OPTIONS = (
         help="Memory to leave free. What the allocator loses to fragmentation is not counted: it has to fit in here.",
     ),
 )
+"""The options of a command that asks for a card: device, memory, devices, cuda-context, margin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +91,6 @@ class Card:
         left = f", less {less}: {bytes_text(self.process_bytes)}" if less else ""
         context = f"of it {bytes_text(room.cuda_context_bytes)} for the CUDA context"
         return f"{whole}{left}, {context if room.cuda_context_bytes else 'without a CUDA context'}"
-
-
-def card_options(command: Command) -> Command:
-    """Add the options to a command: device, memory, devices, cuda-context, margin."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
 
 
 def card_of(options: Mapping[str, Any]) -> Card | None:

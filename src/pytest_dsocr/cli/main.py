@@ -15,25 +15,25 @@ from dsocr_cost.errors import DsocrError
 from ..report.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
 __all__ = ["dsocr", "main"]
 
-COMMANDS = {
-    "calibrate": "calibrate:calibrate",
-    "check": "check:check",
-    "compare": "compare:compare",
-    "completion": "completion:completion",
-    "cost": "cost:cost",
-    "fit": "fit:fit",
-    "merge": "merge:merge",
-    "report": "report:report",
-    "roofline": "roofline:roofline",
-    "scaling": "scaling:scaling",
-    "sweep": "sweep:sweep",
-    "vram": "vram:vram",
-}
-"""Subcommands: the module beside this one, and the command in it."""
+COMMANDS = (
+    "calibrate",
+    "check",
+    "compare",
+    "completion",
+    "cost",
+    "fit",
+    "merge",
+    "report",
+    "roofline",
+    "scaling",
+    "sweep",
+    "vram",
+)
+"""Subcommands; each is in the module of its name beside this one."""
 
 READER_LEFT = 128 + 13
 """Exit code where nobody reads on: a shell's for a command that SIGPIPE ended."""
@@ -83,9 +83,9 @@ def _reader_may_leave() -> Iterator[None]:
 
 
 class LazyGroup(click.Group):
-    """A group that imports a subcommand when it is needed, and says what went wrong in one line."""
+    """A group that imports a ``lazy`` subcommand when it is needed, and says what went wrong in one line."""
 
-    def __init__(self, *args: Any, lazy: Mapping[str, str], **attributes: Any) -> None:
+    def __init__(self, *args: Any, lazy: Collection[str], **attributes: Any) -> None:
         super().__init__(*args, **attributes)
         self._lazy = lazy
 
@@ -97,8 +97,7 @@ class LazyGroup(click.Group):
         """Import the subcommand, or answer None for a name that is none."""
         if cmd_name not in self._lazy:
             return super().get_command(ctx, cmd_name)
-        module, _, attribute = self._lazy[cmd_name].partition(":")
-        command: click.Command = getattr(import_module(f"{__package__}.{module}"), attribute)
+        command: click.Command = getattr(import_module(f"{__package__}.{cmd_name}"), cmd_name)
         return command
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:

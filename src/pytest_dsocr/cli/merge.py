@@ -8,7 +8,7 @@ import click
 
 from ..files import write_text_atomically
 from ..merging import merged
-from ..metrics import METRICS
+from ..metrics import METRICS, families_of
 from ..report.text import printable
 from ..results import Results
 from .outputs import check_file
@@ -48,7 +48,7 @@ def merge(rows: tuple[Path, ...], output: Path) -> None:
     """
     check_file("output", output)
     parts = [(printable(str(path)), Results.read(path)) for path in rows]
-    whole = merged(parts, {metric.name: metric.family for metric in METRICS})
+    whole = merged(parts, families_of(METRICS))
     write_text_atomically(output, whole.to_json())
     counts = ", ".join(f"{count:,} {verdict}" for verdict, count in whole.by_verdict.items() if count)
     click.echo(printable(f"wrote {output}: {counts or 'no rows'}"))

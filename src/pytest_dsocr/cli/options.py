@@ -23,6 +23,7 @@ __all__ = [
     "config_of",
     "execution_of",
     "given",
+    "joined",
     "refuse_together",
     "require_int64",
     "warn_of_long_contexts",
@@ -91,6 +92,17 @@ _OPTIONS = {
 }
 
 
+def joined(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    """Make one decorator of several options, which a command's help lists in this order."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
 def workload_options(command: Command) -> Command:
     """Add the options to a command: mode, text tokens, decode steps, batch, execution, config."""
     return workload_options_without()(command)
@@ -103,13 +115,7 @@ def workload_options_without(*names: str) -> Callable[[Command], Command]:
 
 def workload_options_of(*names: str) -> Callable[[Command], Command]:
     """Add these of them alone."""
-
-    def decorate(command: Command) -> Command:
-        for name in reversed(names):
-            command = _OPTIONS[name](command)
-        return command
-
-    return decorate
+    return joined(*(_OPTIONS[name] for name in names))
 
 
 def execution_of(options: Mapping[str, Any]) -> Execution:

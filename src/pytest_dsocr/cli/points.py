@@ -8,11 +8,11 @@ from dsocr_cost.errors import SizeError
 from dsocr_cost.sweep import evaluate
 from dsocr_cost.workload import Workload, image_tokens
 
-from ..sweep_points import COUNTS, STAGES, SweepPoint, context_points, grid_points
+from ..sweep_points import COUNTS, STAGES, SweepPoint, context_points, grid_points, stage_counts
 from .options import require_int64, warn_of_long_contexts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from dsocr_cost.config import DeepseekOCRConfig
     from dsocr_cost.workload import Grid
@@ -34,7 +34,7 @@ def priced_grids(grids: Sequence[Grid], **shared: Any) -> list[SweepPoint]:
         return grid_points(grids, **shared)
     except SizeError:
         high, wide = (max(grid[side] for grid in grids) for side in (0, 1))
-        require_int64(_counts(crops_high=high, crops_wide=wide, **shared), *LARGE)
+        _require_int64(crops_high=high, crops_wide=wide, **shared)
         raise
 
 
@@ -44,7 +44,7 @@ def priced_view(**shared: Any) -> SweepPoint:
     Raises:
         SizeError: a count that leaves int64, and the options.
     """
-    require_int64(_counts(**shared), *LARGE)
+    _require_int64(**shared)
     sizes = {name: shared[name] for name in ("text_tokens", "decode_steps", "batch")}
     tokens: Any = image_tokens(shared["mode"], None, shared["config"].sam)
     stages = {
@@ -63,7 +63,7 @@ def priced_contexts(contexts: Sequence[int], **shared: Any) -> list[SweepPoint]:
     try:
         return context_points(contexts, **shared)
     except SizeError:
-        require_int64(_counts(text_tokens=max(contexts), mode=None, **shared), *LARGE)
+        _require_int64(text_tokens=max(contexts), mode=None, **shared)
         raise
 
 
@@ -73,8 +73,6 @@ def warn_of_long_points(positions: Sequence[int], config: DeepseekOCRConfig) -> 
     warn_of_long_contexts(max(positions), config, points=f"in {beyond} of {len(positions)} points, at most: ")
 
 
-def _counts(**sizes: Any) -> Iterator[tuple[str, int | None]]:
+def _require_int64(**sizes: Any) -> None:
     """Price, in Python ints, a point that none of them exceeds."""
-    for name, stage in zip(STAGES, evaluate(**sizes), strict=True):
-        for count in COUNTS:
-            yield f"{count} of {name}", getattr(stage, count)
+    require_int64(stage_counts(evaluate(**sizes)), *LARGE)

@@ -12,7 +12,7 @@ from dsocr_cost.sweep import evaluate_workload
 from dsocr_cost.workload import MODES, Workload
 
 from ..errors import OptionError
-from ..sweep_points import COUNTS, STAGES
+from ..sweep_points import stage_counts
 from .breakdown import breakdown
 from .options import config_of, execution_of, require_int64, warn_of_long_contexts, workload_options
 from .outputs import check_file, check_matplotlib
@@ -90,6 +90,4 @@ def _check(output: Path) -> None:
 
 
 def _refuse_beyond_int64(workload: Workload, config: DeepseekOCRConfig, execution: Execution) -> None:
-    stages = evaluate_workload(workload, config, execution)
-    counts = ((f"{count} of {stage}", getattr(getattr(stages, stage), count)) for stage in STAGES for count in COUNTS)
-    require_int64(counts, *LARGE)
+    require_int64(stage_counts(evaluate_workload(workload, config, execution)), *LARGE)

@@ -18,7 +18,7 @@ from ..measure.scaling import measure_runs
 from ..reference.transformers import TransformersReference
 from ..report.scaling import compare_documents, scaling_markdown
 from ..scaling import Plan, analytic_document, as_run, flops_by_stage, measured_document
-from ..sweep_points import COUNTS, STAGES
+from ..sweep_points import stage_counts
 from .many import many_values
 from .options import config_of, execution_of, require_int64, warn_of_long_contexts, workload_options_of
 from .outputs import check_file, check_plots, make_folder
@@ -137,8 +137,7 @@ def _refuse_beyond_int64(plan: Plan) -> None:
         config=plan.config,
         execution=plan.execution,
     )
-    counts = ((f"{count} of {stage}", getattr(getattr(largest, stage), count)) for stage in STAGES for count in COUNTS)
-    require_int64(counts, "context", "decode_steps", "batch", "config")
+    require_int64(stage_counts(largest), "context", "decode_steps", "batch", "config")
 
 
 def _json(document: dict[str, Any]) -> str:

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dsocr_cost.errors import ProfileError
-from dsocr_cost.execution import ITEM_BYTES
 from dsocr_cost.latency import LAUNCHES
 from dsocr_cost.profile_json import read_profile
 
 from ..peak import PEAK_VARIABLE, peak_of_environment
 from .card import device_of, devices_option
-from .options import given, refuse_together
+from .options import given, joined, refuse_together
 from .types import TERAFLOPS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from dsocr_cost.execution import Execution
     from dsocr_cost.latency import LaunchName
@@ -31,9 +30,7 @@ __all__ = ["Speed", "speed_of", "speed_options"]
 _TENSOR_CORE_BYTES = 2
 """Of an element whose peak stands in a datasheet for tensor cores."""
 
-Command = TypeVar("Command", bound="Callable[..., Any]")
-
-_OPTIONS = (
+speed_options = joined(
     click.option(
         "--device",
         metavar="NAME",
@@ -62,6 +59,7 @@ _OPTIONS = (
         f"16 bits is predicted from it too.  [env var: {PEAK_VARIABLE}]",
     ),
 )
+"""The options of a command that asks for a machine's speed: device, profile, devices, launch, peak-tflops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +69,6 @@ class Speed:
     profile: Profile
     launch: LaunchName
     peak_flops_per_s: float
-
-
-def speed_options(command: Command) -> Command:
-    """Add the options to a command: device, profile, devices, launch, peak-tflops."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
 
 
 def speed_of(options: Mapping[str, Any], execution: Execution, *, mfu: bool = True) -> Speed | None:
@@ -98,7 +89,7 @@ def speed_of(options: Mapping[str, Any], execution: Execution, *, mfu: bool = Tr
         _refuse_alone("launch", beside="--device or --profile")
         _refuse_alone("peak_tflops", beside="--device or --profile")
         return None
-    size = ITEM_BYTES[execution.dtype]
+    size = execution.item_bytes
     predicts = options["profile"] is None and size == _TENSOR_CORE_BYTES
     if not mfu and not predicts:
         _refuse_alone("peak_tflops", beside="--device, in 16 bits")

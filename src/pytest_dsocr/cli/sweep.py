@@ -12,13 +12,9 @@ import click
 from dsocr_cost.workload import MODES
 
 from ..files import write_text_atomically
+from ..published.grids import DECODE_STEPS, TEXT_TOKENS
 from .many import many_values
-from .options import (
-    config_of,
-    execution_of,
-    refuse_together,
-    workload_options,
-)
+from .options import config_of, execution_of, refuse_together, workload_options
 from .outputs import check_plots, check_tables, tell_terminal
 from .points import priced_contexts, priced_grids, warn_of_long_points
 from .sweep_text import csv_text, json_text, table_text
@@ -109,28 +105,31 @@ def sweep(
     table, left_out = table_text(points, images=bool(chosen), targets=targets)
     click.echo(table)
     if plots is not None:
-        _draw(points, plots, execution_of(options), targets, measured=options if grids else None)
+        _draw(points, plots, execution_of(options), targets)
+        if grids and _is_published(options):
+            _draw_measured(points, plots, execution_of(options))
     tell_terminal(left_out, csv, json, plots)
 
 
-def _draw(
-    points: Sequence[SweepPoint],
-    plots: Path,
-    execution: Execution,
-    targets: Targets,
-    measured: dict[str, Any] | None,
-) -> None:
-    """Draw the points, and beside them what was measured: the published grids, for the published workload."""
-    from ..published.grids import DECODE_STEPS, TEXT_TOKENS
-    from ..published.measured import read_measured
-    from ..report.plots import predicted_and_measured, sweep_plots
+def _draw(points: Sequence[SweepPoint], plots: Path, execution: Execution, targets: Targets) -> None:
+    from ..report.plots import sweep_plots
 
     asked = {name: seconds for name, seconds in asdict(targets).items() if seconds is not None}
     sweep_plots(points, plots, execution=execution, **asked)
+
+
+def _is_published(options: dict[str, Any]) -> bool:
+    """Whether the published workload is asked for, of which the published grids were measured."""
     workload = {"mode": "gundam", "text_tokens": TEXT_TOKENS, "decode_steps": DECODE_STEPS, "batch": 1}
     workload |= {"implementation": "transformers", "config": None}
-    if measured is None or any(measured[name] != value for name, value in workload.items()):
-        return
+    return all(options[name] == value for name, value in workload.items())
+
+
+def _draw_measured(points: Sequence[SweepPoint], plots: Path, execution: Execution) -> None:
+    """Draw the points beside what was measured, if any of them were."""
+    from ..published.measured import read_measured
+    from ..report.plots import predicted_and_measured
+
     counts = {str(one): {"vision": one.vision, "prefill": one.prefill, "decode": one.decode} for one in read_measured()}
     if any(point.label in counts for point in points):
         predicted_and_measured(points, counts, plots, execution=execution)

@@ -6,7 +6,7 @@ import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torch.multiprocessing.reductions import StorageWeakRef
+from .tensors import storage_key
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -53,7 +53,7 @@ class Alive:
         """Note the storages that were not seen before, and those that have grown since."""
         for tensor in tensors:
             storage = tensor.untyped_storage()
-            key = StorageWeakRef(storage).cdata
+            key = storage_key(tensor)
             number = self._numbers.get(key)
             if number is None:
                 number = self._numbers[key] = len(self.storages)
@@ -67,7 +67,7 @@ class Alive:
 
     def numbers(self, tensors: Iterable[torch.Tensor]) -> set[int]:
         """Find the storages of tensors by their numbers in ``storages``."""
-        keys = (StorageWeakRef(tensor.untyped_storage()).cdata for tensor in tensors)
+        keys = map(storage_key, tensors)
         return {self._numbers[key] for key in keys if key in self._numbers}
 
     def peak(self, without: Collection[int] = ()) -> Peak:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ..errors import first_line
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -94,7 +96,7 @@ class CudaGraphClock:
             torch.cuda.set_stream(before)  # a capture that fails leaves its own stream current
             torch.cuda.synchronize()
             self._renew()
-            self.note = f"no CUDA graph, timed eager: {str(error).partition(chr(10))[0]}"
+            self.note = f"no CUDA graph, timed eager: {first_line(error)}"
             return None
         self.note = ""
         return graph

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ..errors import MeasurementError, NotSupportedError
-from .launch import tensors_of
+from ..errors import MeasurementError, NotSupportedError, raised_text
 from .measurement import Call, Measurement
 from .refusals import refuse_lazy, refuse_tensors
-from .trace import cached_tensors
+from .tensors import cached_tensors, tensors_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,8 +49,7 @@ def allocated_on_cuda(subject: Subject, device: str) -> Measurement:
     except NotSupportedError:
         raise
     except Exception as error:  # out of memory, or whatever the module raises
-        msg = f"the module raised {type(error).__name__}: {str(error).partition(chr(10))[0]}"
-        raise MeasurementError(msg) from error
+        raise MeasurementError(raised_text(error)) from error
     peak = torch.cuda.max_memory_allocated(device)
     reserved = torch.cuda.max_memory_reserved(device)
     free, total = torch.cuda.mem_get_info(device)

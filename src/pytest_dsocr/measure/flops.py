@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from ..errors import MeasurementError
-from ..metrics import METRICS, Metric
+from ..metrics import Metric, metric_named
 from .measurement import Measurement, Subject
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class FlopMeasurer:
     attention runs as its two matmuls (``SDPBackend.MATH``), which the counter sees.
     """
 
-    metric: Metric = next(metric for metric in METRICS if metric.name == "tensor_flops")
+    metric: Metric = metric_named("tensor_flops")
 
     def __init__(self, formulas: Mapping[str, Callable[..., int]]) -> None:
         self._formulas = dict(formulas)

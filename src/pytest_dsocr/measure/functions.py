@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -34,7 +34,8 @@ class Functions(TorchFunctionMode):
         """Redirect the attention, and look at the others."""
         kwargs = kwargs or {}
         if func is torch.nn.functional.scaled_dot_product_attention and (args or (kwargs["query"],))[0].is_meta:
-            return _attend_on_meta(func, args, kwargs)
+            attention = _Attention(*args, **kwargs)
+            return attention.run_fused() if attention.is_fused else func(*args, **kwargs)
         if func in _INDEXING and _holds_a_list(args[1]):
             return self._index_by_list(func, args, kwargs)
         out = func(*args, **kwargs)
@@ -54,56 +55,48 @@ def _holds_a_list(index: Any) -> bool:
     return isinstance(index, list | range) or (isinstance(index, tuple) and any(map(_holds_a_list, index)))
 
 
-def _attend_on_meta(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    if not _is_fused(*args, **kwargs):
-        return func(*args, **kwargs)  # a CPU takes it apart as well
-    return _attend(*args, **kwargs)
+class _Attention(NamedTuple):
+    """The arguments of ``torch.nn.functional.scaled_dot_product_attention``, in its order."""
 
+    query: torch.Tensor
+    key: torch.Tensor
+    value: torch.Tensor
+    attn_mask: torch.Tensor | None = None
+    dropout_p: float = 0.0
+    is_causal: bool = False
+    scale: float | None = None
+    enable_gqa: bool = False
 
-def _is_fused(
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attn_mask: torch.Tensor | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> bool:
-    """Tell whether torch has one kernel for these shapes on a CPU."""
-    given = (query, key, value)
-    if dropout_p or not torch.backends.cuda.flash_sdp_enabled() or query.dtype not in _FUSED_DTYPES:
-        return False
-    if any(one.ndim != 4 or one.stride(-1) != 1 or not one.shape[2] for one in given):
-        return False
-    (batch, heads, queries, _), (_, key_heads, keys, _) = query.shape, key.shape
-    shares = enable_gqa and key_heads and heads % key_heads == 0
-    return (
-        len({one.shape[0] for one in given}) == 1
-        and len({one.shape[3] for one in given}) == 1
-        and key_heads == value.shape[1]
-        and (key_heads == heads or bool(shares))
-        and (attn_mask is None or _takes_mask(attn_mask, (batch, heads, queries, keys)))
-    )
+    @property
+    def is_fused(self) -> bool:
+        """Whether torch has one kernel for these shapes on a CPU; else it takes the attention apart there as well."""
+        given = (self.query, self.key, self.value)
+        if self.dropout_p or not torch.backends.cuda.flash_sdp_enabled() or self.query.dtype not in _FUSED_DTYPES:
+            return False
+        if any(one.ndim != 4 or one.stride(-1) != 1 or not one.shape[2] for one in given):
+            return False
+        (batch, heads, queries, _), (_, key_heads, keys, _) = self.query.shape, self.key.shape
+        shares = self.enable_gqa and key_heads and heads % key_heads == 0
+        return (
+            len({one.shape[0] for one in given}) == 1
+            and len({one.shape[3] for one in given}) == 1
+            and key_heads == self.value.shape[1]
+            and (key_heads == heads or bool(shares))
+            and (self.attn_mask is None or _takes_mask(self.attn_mask, (batch, heads, queries, keys)))
+        )
+
+    def run_fused(self) -> torch.Tensor:
+        """Run that kernel, with a mask of truths made into what is added to the scores."""
+        mask = self.attn_mask
+        if mask is not None and mask.dtype == torch.bool:
+            dtype, device = self.query.dtype, self.query.device
+            seen, unseen = (torch.scalar_tensor(one, dtype=dtype, device=device) for one in (0.0, -torch.inf))
+            mask = torch.where(mask, seen, unseen)
+        attend: Any = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu  # noqa: SLF001 - it has no public name
+        given = self.query, self.key, self.value, self.dropout_p, self.is_causal
+        return attend(*given, attn_mask=mask, scale=self.scale)[0]  # type: ignore[no-any-return]
 
 
 def _takes_mask(mask: torch.Tensor, shape: tuple[int, ...]) -> bool:
     fits = all(mine in (1, full) for mine, full in zip(mask.shape[::-1], shape[::-1], strict=False))
     return mask.ndim in (2, 4) and fits
-
-
-def _attend(
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attn_mask: torch.Tensor | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> torch.Tensor:
-    if attn_mask is not None and attn_mask.dtype == torch.bool:
-        seen, unseen = (torch.scalar_tensor(one, dtype=query.dtype, device=query.device) for one in (0.0, -torch.inf))
-        attn_mask = torch.where(attn_mask, seen, unseen)
-    attend: Any = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu  # noqa: SLF001 - it has no public name
-    return attend(query, key, value, dropout_p, is_causal, attn_mask=attn_mask, scale=scale)[0]  # type: ignore[no-any-return]

@@ -7,7 +7,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..errors import MeasurementError, NotSupportedError
+from ..errors import MeasurementError, NotSupportedError, raised_text
 from ..markers import NO_TIME
 from ..metrics import LATENCY, Metric
 from .allocator import keep_freed_memory, page_faults
@@ -77,7 +77,7 @@ class LatencyMeasurer:
             with one_at_a_time(lock_key(device), timeout_s=self._settings.lock_timeout_s, folder=self._folder):
                 return self._measured(subject, device)
         except (RuntimeError, MemoryError) as error:  # a full or a lost card is one, a lock that is held another
-            problem = _told(error)
+            problem = _problem_of(error)
         _let_go(device)
         return Measurement(float("nan"), problem=problem)
 
@@ -168,11 +168,9 @@ def _others(device: str) -> Callable[[], Callable[[], float]]:
     return watch
 
 
-def _told(error: BaseException) -> str:
+def _problem_of(error: BaseException) -> str:
     """Say in a line what went wrong: our own words, or the module's."""
-    if isinstance(error, MeasurementError):
-        return str(error)
-    return f"the module raised {type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    return str(error) if isinstance(error, MeasurementError) else raised_text(error)
 
 
 def _let_go(device: str) -> None:

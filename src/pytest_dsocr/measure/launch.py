@@ -7,15 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import torch
-from torch.multiprocessing.reductions import StorageWeakRef
-from torch.utils._pytree import tree_leaves
 
 from .op_kinds import Kind
+from .tensors import storage_key, stored_bytes, tensors_in
 from .touched import elements_written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from .op_kinds import Op
 
 __all__ = [
@@ -26,9 +23,6 @@ __all__ = [
     "bytes_written",
     "cuda_flops",
     "is_launch",
-    "stored_bytes",
-    "tensors_in",
-    "tensors_of",
 ]
 
 Touched: TypeAlias = Callable[[int, int], int]
@@ -55,20 +49,6 @@ class Launch:
     def io_bytes(self) -> int:
         """All that it moves."""
         return self.read_bytes + self.write_bytes
-
-
-def tensors_of(tree: Any) -> list[torch.Tensor]:
-    """List the tensors of a tree."""
-    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
-
-
-def tensors_in(arguments: Iterable[Any]) -> Iterator[torch.Tensor]:
-    """Go through the tensors among an op's arguments, which hold nothing but lists; :func:`tensors_of` is slower."""
-    for one in arguments:
-        if isinstance(one, torch.Tensor):
-            yield one
-        elif isinstance(one, list | tuple):
-            yield from tensors_in(one)
 
 
 class Ran(NamedTuple):
@@ -98,8 +78,8 @@ def is_launch(ran: Ran) -> bool:
         return False
     if ran.op.writes:
         return True
-    there = {StorageWeakRef(tensor.untyped_storage()).cdata for tensor in ran.given}
-    return any(StorageWeakRef(tensor.untyped_storage()).cdata not in there for tensor in ran.made)
+    there = {storage_key(tensor) for tensor in ran.given}
+    return any(storage_key(tensor) not in there for tensor in ran.made)
 
 
 def bytes_read(ran: Ran, touched: Touched | None) -> list[int]:
@@ -145,16 +125,6 @@ def cuda_flops(ran: Ran) -> int | None:
 def _adds(ran: Ran) -> bool:
     """Tell whether values are combined with what is there: by the op, or by its fourth argument, ``accumulate``."""
     return ran.op.adds or (ran.op.name in _MAY_ADD and len(ran.args) > 3 and bool(ran.args[3]))
-
-
-def stored_bytes(tensor: torch.Tensor) -> int:
-    """Count the bytes of a tensor as they are stored: an expanded dimension is there once; random states are none."""
-    if tensor.dtype == torch.uint64:
-        return 0
-    elements = 1
-    for size, stride in zip(tensor.shape, tensor.stride(), strict=True):
-        elements *= size if stride or size == 0 else 1
-    return elements * tensor.element_size()
 
 
 def _experts_used(args: tuple[Any, ...], touched: Touched | None) -> int:

@@ -57,7 +57,7 @@ def one_at_a_time(key: str, *, timeout_s: float, folder: Path | None = None) -> 
         lock.acquire(timeout=timeout_s)
     except Timeout as error:
         msg = (
-            f"{key} is being measured by {_told(holder)}: waited {timeout_s:g} s, "
+            f"{key} is being measured by {_holder_text(holder)}: waited {timeout_s:g} s, "
             "--dsocr-lock-timeout (ini: dsocr_lock_timeout) waits longer"
         )
         raise MeasurementError(msg) from error
@@ -65,7 +65,7 @@ def one_at_a_time(key: str, *, timeout_s: float, folder: Path | None = None) -> 
         msg = f"{file}: cannot be locked: {error.strerror or error}"
         raise MeasurementError(msg) from error
     try:
-        _tell(holder)
+        _write_holder(holder)
         yield
     finally:
         with contextlib.suppress(OSError):
@@ -96,7 +96,7 @@ def _prepared(folder: Path) -> Path:
     return folder
 
 
-def _tell(holder: Path) -> None:
+def _write_holder(holder: Path) -> None:
     """Write who holds the lock, for the one who waits; never through a link that somebody else has laid."""
     with contextlib.suppress(OSError):
         holder.unlink(missing_ok=True)  # what a killed run left
@@ -105,8 +105,8 @@ def _tell(holder: Path) -> None:
             json.dump({"pid": os.getpid(), "since": int(time.time())}, file)
 
 
-def _told(holder: Path) -> str:
-    """Read it; whatever stands there, only numbers get through."""
+def _holder_text(holder: Path) -> str:
+    """Say who holds the lock; whatever stands in the file, only numbers get through."""
     try:
         content = json.loads(holder.read_text(encoding="utf-8"))
         pid, since = int(content["pid"]), time.localtime(int(content["since"]))

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch.multiprocessing.reductions import StorageWeakRef
+
+from .tensors import storage_key
 
 __all__ = ["MetaMemo"]
 
@@ -84,7 +85,7 @@ def _aliases(out: Any, args: Any, kwargs: Any) -> bool:
     outs = out if isinstance(out, tuple) else (out,)
     if not all(type(one) is torch.Tensor and one.is_meta and one.storage_offset() == 0 for one in outs):
         return True
-    storages = [StorageWeakRef(tensor.untyped_storage()).cdata for tensor in (*tensors, *outs)]
+    storages = [storage_key(tensor) for tensor in (*tensors, *outs)]
     return any(storages.count(one) > 1 for one in storages[len(tensors) :])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import MeasurementError
-from ..metrics import METRICS, Metric
+from ..metrics import Metric, metric_named
 from .measurement import Call, Measurement, Subject
 
 __all__ = ["ParameterMeasurer"]
@@ -13,7 +13,7 @@ class ParameterMeasurer:
     """Sums ``module.named_parameters()``, shared ones once, buffers not: elements (``params``) or ``weight_bytes``."""
 
     def __init__(self, name: str) -> None:
-        self.metric: Metric = next(metric for metric in METRICS if metric.name == name)
+        self.metric: Metric = metric_named(name)
 
     def measure(self, subject: Subject, *, device: str) -> Measurement:
         """Count without a run.

@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from .launch import tensors_of
-from .trace import cached_tensors
+from .tensors import cached_tensors, tensors_of
 
 if TYPE_CHECKING:
     import torch

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from dsocr_cost.model import Decoder
 
 from ..case import Case
-from ..errors import MeasurementError
-from ..scaling import DecoderRun, Measured
+from ..errors import MeasurementError, first_line
+from ..scaling import TRACED, DecoderRun, Measured
 from .device import fingerprint, resolve_device
 from .flops import FlopMeasurer
 from .formulas import FORMULAS
@@ -60,7 +60,7 @@ def measure_runs(plan: Plan, reference: Reference, device: str) -> Measured:
         except (RuntimeError, MemoryError, OverflowError) as error:
             if isinstance(error, MeasurementError):
                 raise
-            reason = str(error).partition("\n")[0] or type(error).__name__
+            reason = first_line(error) or type(error).__name__
             msg = f"context: got {context}, which torch cannot run on {device}: {reason}"
             raise MeasurementError(msg) from error
     return Measured(
@@ -130,7 +130,7 @@ def _count(subject: Subject, measurer: Measurer, prompt: _Prompt) -> int:
 def _trace(prompt: _Prompt) -> tuple[dict[str, int], ...]:
     """Run the passes once more, over another cache, for what every kernel moves and what is alive."""
     tracer = Tracer()
-    measurers = [TraceMeasurer(name, tracer) for name in ("cuda_flops", "io_bytes", "launches", "activation_bytes")]
+    measurers = [TraceMeasurer(name, tracer) for name in TRACED]
     return tuple({one.metric.name: _count(subject, one, prompt) for one in measurers} for subject in prompt.passes()[1])
 
 

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import textwrap
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 from torch.utils.module_tracker import ModuleTracker
 
 from ..errors import MeasurementError, NotSupportedError
 from .alive import Alive, Peak
 from .functions import Functions
-from .launch import Launch, Ran, Touched, bytes_read, bytes_written, cuda_flops, is_launch, stored_bytes, tensors_of
+from .launch import Launch, Ran, Touched, bytes_read, bytes_written, cuda_flops, is_launch
 from .memo import MetaMemo
 from .op_kinds import op_of
+from .places import innermost, place, places
 from .refusals import refuse_module, refuse_tensors
+from .tensors import cached_tensors, stored_bytes, tensors_of
 from .threads import Threads
 from .unwritten import Unwritten
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from .measurement import Subject
 
-__all__ = ["Part", "Trace", "cached_tensors", "trace", "trace_subject"]
+__all__ = ["Part", "Trace", "trace", "trace_subject"]
 
 _BY_INDICES = ("index", "index_put_")
 
@@ -84,7 +84,7 @@ class _Tracing(TorchDispatchMode):
         """Let the op run, then note what it did."""
         kwargs = kwargs or {}
         out = self._memo.run(func, args, kwargs)
-        module = self.module()
+        module = innermost(self.tracker)
         ran = Ran.of(op_of(func), args, kwargs, out)
         refuse_tensors((*ran.given, *ran.made), func.name(), module)
         launched = is_launch(ran)
@@ -115,18 +115,14 @@ class _Tracing(TorchDispatchMode):
 
     def _note_numbers(self, tensor: torch.Tensor) -> None:
         """Note a tensor that torch made of Python's numbers, as it does of those that it lifts."""
-        self.alive.note([tensor], "aten::lift_fresh", self.module(), len(self.launches) + 1)
-
-    def module(self) -> str:
-        """Find the innermost submodule that runs, as a path below the outermost one."""
-        return max(self.tracker.parents, key=len, default="Global").partition(".")[2]
+        self.alive.note([tensor], "aten::lift_fresh", innermost(self.tracker), len(self.launches) + 1)
 
     def unknown_text(self) -> str:
         """Say where memory was read of which nobody knows when it is alive."""
         if not self.unknown:
             return ""
         return (
-            f"{self.unknown.total():,} bytes were read (in {_places(self.unknown)}) that are no input, parameter or "
+            f"{self.unknown.total():,} bytes were read (in {places(self.unknown)}) that are no input, parameter or "
             "buffer and that no op of this run made: memory from outside of torch, or a tensor that the module keeps "
             "as a plain attribute"
         )
@@ -136,7 +132,7 @@ class _Tracing(TorchDispatchMode):
         if not self.unclassified:
             return ""
         names = ", ".join(dict.fromkeys(name for name, _ in self.unclassified))
-        where = _places(module for _, module in self.unclassified)
+        where = places(module for _, module in self.unclassified)
         return f"{names} ran {self.unclassified.total()} times (in {where}), of which it is not known what work they do"
 
 
@@ -191,20 +187,6 @@ def trace_subject(subject: Subject, memo: MetaMemo | None = None) -> Trace:
     )
 
 
-def cached_tensors(tree: Any) -> Iterator[torch.Tensor]:
-    """Go through the keys and values of every cache among the inputs, once: objects with layers of keys and values."""
-    caches = tree_leaves(tree, is_leaf=lambda node: hasattr(node, "layers"))
-    for layer in {id(layer): layer for cache in caches for layer in getattr(cache, "layers", ())}.values():
-        for tensor in (getattr(layer, "keys", None), getattr(layer, "values", None)):
-            if isinstance(tensor, torch.Tensor):
-                yield tensor
-
-
-def _places(modules: Iterable[str]) -> str:
-    names = dict.fromkeys(one or "the top level" for one in modules)
-    return textwrap.shorten(", ".join(names), 60, placeholder=" ...")
-
-
 def _weights(module: Any) -> tuple[dict[str, torch.Tensor], list[torch.Tensor]]:
     """List a module's parameters by name, and its buffers; a function has none."""
     if not isinstance(module, torch.nn.Module):
@@ -232,7 +214,7 @@ def _run(tracing: _Tracing, module: Any, given: tuple[tuple[Any, ...], dict[str,
     except NotSupportedError:
         raise
     except Exception as error:
-        launched, where = len(tracing.launches), tracing.module() or "the top level"
+        launched, where = len(tracing.launches), place(innermost(tracing.tracker))
         msg = f"the module raised {type(error).__name__} after {launched} launches, in {where}: {error}"
         raise MeasurementError(msg) from error
 

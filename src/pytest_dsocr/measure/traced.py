@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING
 
-from ..metrics import METRICS, Metric
+from ..metrics import Metric, metric_named
 from .measurement import Call, Measurement, Subject
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class TraceMeasurer:
     """
 
     def __init__(self, name: str, tracer: Tracer) -> None:
-        self.metric: Metric = next(metric for metric in METRICS if metric.name == name)
+        self.metric: Metric = metric_named(name)
         self._measure = TRACED[name]
         self._tracer = tracer
 
@@ -83,7 +83,9 @@ def _launches(trace: Trace) -> Measurement:
 
 
 def _compulsory_bytes(trace: Trace) -> Measurement:
-    return Measurement(sum(part.bytes for part in trace.compulsory), _parts(trace.compulsory), problem=_memory(trace))
+    return Measurement(
+        sum(part.bytes for part in trace.compulsory), _parts(trace.compulsory), problem=_memory_problem(trace)
+    )
 
 
 def _kv_cache_bytes(trace: Trace) -> Measurement:
@@ -91,18 +93,18 @@ def _kv_cache_bytes(trace: Trace) -> Measurement:
 
 
 def _activation_bytes(trace: Trace) -> Measurement:
-    return Measurement(trace.activations.bytes, _storages(trace.activations), problem=_memory(trace))
+    return Measurement(trace.activations.bytes, _storages(trace.activations), problem=_memory_problem(trace))
 
 
 def _peak_launch(trace: Trace) -> Measurement:
     """Count the launches up to the peak of the activations; the one term is that launch."""
     number = trace.activations.at.launch
     calls = tuple(_call(one, number) for one in trace.launches[max(number - 1, 0) : number])
-    return Measurement(number, calls, problem=_memory(trace))
+    return Measurement(number, calls, problem=_memory_problem(trace))
 
 
 def _allocated_bytes(trace: Trace) -> Measurement:
-    return Measurement(trace.allocated.bytes, _storages(trace.allocated), problem=_memory(trace))
+    return Measurement(trace.allocated.bytes, _storages(trace.allocated), problem=_memory_problem(trace))
 
 
 TRACED = {
@@ -118,7 +120,7 @@ TRACED = {
 """What is measured from a trace, by the name of the metric."""
 
 
-def _memory(trace: Trace) -> str:
+def _memory_problem(trace: Trace) -> str:
     return _joined(trace.unwritten, trace.unknown)
 
 

@@ -5,29 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch.multiprocessing.reductions import StorageWeakRef
-from torch.utils._pytree import tree_leaves
 
 from .op_kinds import Kind, op_of
+from .places import place
+from .tensors import dense_tensors, storage_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    import torch
 
 __all__ = ["Unwritten"]
 
 _ALLOCATED = "memory allocated in {}"
 _TAKEN_IN = "memory from outside of torch (numpy's), taken in by torch.from_numpy or the like in {},"
 _PAST = "a kernel ran past the counter"
-
-
-def _storage(tensor: torch.Tensor) -> int:
-    """Tell storages apart; an address is used again only once nothing holds a weak reference to it."""
-    return int(StorageWeakRef(tensor.untyped_storage()).cdata)
-
-
-def _tensors(*trees: Any) -> list[torch.Tensor]:
-    return [leaf for leaf in tree_leaves(trees) if isinstance(leaf, torch.Tensor) and leaf.layout == torch.strided]
 
 
 class Unwritten:
@@ -42,23 +35,23 @@ class Unwritten:
         op = op_of(func)
         if op.kind is Kind.ALLOCATION:
             if not op.writes:  # what is resized keeps what was written
-                self._add(_tensors(out), _ALLOCATED.format(module or "the top level"))
+                self._add(dense_tensors(out), _ALLOCATED.format(place(module)))
             return
         if op.name == "lift_fresh":
-            self._add(filter(_is_from_outside, _tensors(out)), _TAKEN_IN.format(module or "the top level"))
+            self._add(filter(_is_from_outside, dense_tensors(out)), _TAKEN_IN.format(place(module)))
         if not self._unwritten or op.kind is Kind.VIEW:
             return  # of a view nothing is read or written
         for argument, value in [*zip(func._schema.arguments, args, strict=False), *_named(func._schema, kwargs)]:  # noqa: SLF001 - the only place that says what an op writes
             first = argument is func._schema.arguments[0]  # noqa: SLF001 - as above
             if not (argument.alias_info and argument.alias_info.is_write) and (op.reads_first or not first):
-                for tensor in _tensors(value):
+                for tensor in dense_tensors(value):
                     self._note_read(tensor)
-        for tensor in _tensors(out, op.written(args, kwargs)):
-            self._unwritten.pop(_storage(tensor), None)
+        for tensor in dense_tensors(out, op.written(args, kwargs)):
+            self._unwritten.pop(storage_key(tensor), None)
 
     def finish(self, result: Any) -> None:
         """Look at what the run returned."""
-        for tensor in _tensors(result):
+        for tensor in dense_tensors(result):
             self._note_read(tensor)
 
     def complaints(self) -> Iterator[str]:
@@ -68,11 +61,11 @@ class Unwritten:
 
     def _add(self, tensors: Iterable[torch.Tensor], origin: str) -> None:
         for tensor in tensors:
-            self._unwritten[_storage(tensor)] = (StorageWeakRef(tensor.untyped_storage()), origin)
+            self._unwritten[storage_key(tensor)] = (StorageWeakRef(tensor.untyped_storage()), origin)
 
     def _note_read(self, tensor: torch.Tensor) -> None:
-        if tensor.numel() and _storage(tensor) in self._unwritten:
-            _, origin = self._unwritten[_storage(tensor)]
+        if tensor.numel() and storage_key(tensor) in self._unwritten:
+            _, origin = self._unwritten[storage_key(tensor)]
             self._seen[origin] += 1
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
-from .launch import tensors_in
 from .measurement import Call
 from .memo import MetaMemo
 from .op_kinds import MATRIX_WORK
+from .places import innermost, places
 from .refusals import refuse_tensors
+from .tensors import dense_tensors, tensors_in
 from .unwritten import Unwritten
 
 if TYPE_CHECKING:
@@ -29,10 +28,6 @@ def resolve_op(name: str) -> Any:
     """Find ``namespace::op`` among the ops that are registered now; None if it is not there."""
     namespace, _, op = name.partition("::")
     return getattr(getattr(torch.ops, namespace, None), op, None)
-
-
-def _tensors(*trees: Any) -> list[torch.Tensor]:
-    return [leaf for leaf in tree_leaves(trees) if isinstance(leaf, torch.Tensor) and leaf.layout == torch.strided]
 
 
 class Watch(TorchDispatchMode):
@@ -57,13 +52,13 @@ class Watch(TorchDispatchMode):
         """Let the op run, then note it."""
         kwargs = kwargs or {}
         out = self._memo.run(func, args, kwargs)
-        refuse_tensors(tensors_in((args, tuple(kwargs.values()), out)), func.name(), self._module())
+        module = innermost(self._counter.mod_tracker)
+        refuse_tensors(tensors_in((args, tuple(kwargs.values()), out)), func.name(), module)
         packet = func._overloadpacket  # noqa: SLF001 - the counter's registry is keyed by it
         name = func.name().split(".")[0]
-        module = self._module()
         if packet in self._counter.flop_registry:
             flops = self._counter.flop_registry[packet](*args, **kwargs, out_val=out)
-            shapes = tuple(tuple(tensor.shape) for tensor in _tensors(args))
+            shapes = tuple(tuple(tensor.shape) for tensor in dense_tensors(args))
             self.calls.append(Call(name, module, shapes, flops))
         elif self._does_matrix_work(name, args, kwargs):
             self._uncounted[name, module] += 1
@@ -78,22 +73,15 @@ class Watch(TorchDispatchMode):
         """Name what could not be counted; empty if all could."""
         complaints = []
         for name in dict.fromkeys(op for op, _ in self._uncounted):
-            modules = {
-                module or "the top level": times for (op, module), times in self._uncounted.items() if op == name
-            }
-            times, where = sum(modules.values()), textwrap.shorten(", ".join(modules), 60, placeholder=" ...")
-            complaints.append(f"{name} ran {times} times (in {where}), does matrix work and has no FLOP formula")
+            modules = {module: times for (op, module), times in self._uncounted.items() if op == name}
+            ran = f"{name} ran {sum(modules.values())} times (in {places(modules)})"
+            complaints.append(f"{ran}, does matrix work and has no FLOP formula")
         complaints += self._unwritten.complaints()
         if not complaints:
             return ""
         return f"{'; '.join(complaints)}. Give a formula: ini dsocr_flop_formulas, or hook pytest_dsocr_flop_formulas"
 
-    def _module(self) -> str:
-        """Find the innermost submodule that runs, as a path below the outermost one."""
-        path = max(self._counter.mod_tracker.parents, key=len, default="Global")
-        return path.partition(".")[2]
-
     def _does_matrix_work(self, name: str, args: Any, kwargs: Any) -> bool:
         namespace, _, op = name.partition("::")
-        from_outside = namespace not in _TORCH_NAMESPACES and bool(_tensors(args, kwargs))
+        from_outside = namespace not in _TORCH_NAMESPACES and bool(dense_tensors(args, kwargs))
         return from_outside or MATRIX_WORK.search(op) is not None

@@ -6,14 +6,13 @@ model's published code, so it is what the ``vendor`` predictions are held agains
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from dsocr_cost import ClipConfig, DeepseekOCRConfig, Execution, ProjectorConfig, layers, total
 
 from ..case import Case
+from .grids import table_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,10 +72,9 @@ def _price(layer: Any, case: Case) -> int:
 
 def read_layers() -> list[PublishedLayer]:
     """Read the table that ships with the package."""
-    text = files(__package__).joinpath("layers.csv").read_text(encoding="utf-8")
     return [
         PublishedLayer(row["group"], row["layer"], row["measured_gflops"], row["analytic_gflops"])
-        for row in csv.DictReader(text.splitlines())
+        for row in table_rows("layers")
     ]
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from tabulate import tabulate
-
 from ..errors import MeasurementError
 from ..measure.flops import FlopMeasurer
 from ..measure.formulas import FORMULAS
 from ..reference.transformers import TransformersReference
+from ..report.columns import github_table
 from .layers import SETUPS, PublishedLayer, Setup, read_layers
 from .rtx5090 import kernels_section
 from .sweeps import sweeps_section
@@ -64,8 +63,7 @@ def published_page() -> str:
         "in the model",
         "",
     ]
-    alignment = ["left", "left", *["right"] * 5, "left"]
-    table = tabulate(rows, headers, tablefmt="github", colalign=alignment, disable_numparse=True)
+    table = github_table(headers, rows, "llrrrrrl")
     return "\n".join([_INTRO, table, "", *notes, "", sweeps_section(), vram_section(), kernels_section()])
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tabulate import tabulate
-
 from dsocr_cost import Matmul
 from dsocr_cost.architecture import architecture_of, profile_of
 from dsocr_cost.device import find_device
 from dsocr_cost.efficiency import limits
 from dsocr_cost.kernels import NOTHING, Tensor, cast, fused_attention, linear
 
+from ..report.columns import github_table
 from .grids import table_rows
 
 if TYPE_CHECKING:
@@ -141,9 +140,7 @@ def kernels_section() -> str:
         ]
         for kernel in kernels
     ]
-    alignment = ["left", "left", *["right"] * 5]
-    table = tabulate(rows, headers, tablefmt="github", colalign=alignment, disable_numparse=True)
-    return "\n".join([_INTRO.format(**words), table, "", _HOW])
+    return "\n".join([_INTRO.format(**words), github_table(headers, rows, "llrrrrr"), "", _HOW])
 
 
 def _us(seconds: float) -> str:

@@ -5,21 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from tabulate import tabulate
 
 from dsocr_cost.sweep import evaluate
 
 from ..errors import MeasurementError
+from ..report.columns import github_table
 from .formula import decode_flops, prefill_flops, vision_flops
 from .grids import DECODE_STEPS, TEXT_TOKENS, PublishedGrid, read_grids, read_required
 from .measured import ALL_STEPS_ON, read_measured
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from .measured import MeasuredGrid
 
-__all__ = ["GridRow", "as_printed", "grid_rows", "sweeps_section"]
+__all__ = ["GridRow", "GridTables", "as_printed", "grid_rows", "sweeps_section"]
 
 TTFT_S, TPOT_S = 1.0, 0.05
 
@@ -100,38 +100,62 @@ class GridRow(NamedTuple):
         return float(self.published) * 1e12 / self.measured - 1
 
 
-class _Tables(NamedTuple):
+class GridTables(NamedTuple):
+    """The three tables, a row a grid."""
+
     vision: list[GridRow]
     prefill: list[GridRow]
     decode: list[GridRow]
 
 
-def grid_rows() -> _Tables:
+def grid_rows() -> GridTables:
     """Put published, priced and measured figures together, a table a stage."""
-    tables = [read_grids(name) for name in ("vision", "vision_prefill", "decode_100_steps")]
-    ttft, tpot = read_required("ttft_1s"), read_required("tpot_50ms")
-    measured, grids = _measured(tables[0]), tables[0]
+    grids, prefill_grids, decode_grids = (read_grids(name) for name in ("vision", "vision_prefill", "decode_100_steps"))
+    measured = _measured(grids)
     high, wide, context = (
         np.array([getattr(grid, size) for grid in grids]) for size in ("crops_high", "crops_wide", "context")
     )
     ours = evaluate(crops_high=high, crops_wide=wide, text_tokens=TEXT_TOKENS, decode_steps=DECODE_STEPS)
-    vision, prefill, decode = (_ints(stage.tensor_flops) for stage in ours[:3])
-    report_vision, report_prefill = _ints(vision_flops(high, wide)), _ints(prefill_flops(context))
-    report_decode = _ints(decode_flops(context))
-    rows = _Tables([], [], [])
-    for index, (first, second, third) in enumerate(zip(*tables, strict=True)):
-        real, key = measured[index], (first.crops_high, first.crops_wide)
-        both, report_both = vision[index] + prefill[index], report_vision[index] + report_prefill[index]
-        rates = ttft[key], _rate(both / TTFT_S)
-        rows.vision.append(GridRow(first, first.tensor_tflops, vision[index], real.vision, report_vision[index]))
-        rows.prefill.append(
-            GridRow(second, second.tensor_tflops, both, real.vision + real.prefill, report_both, *rates)
-        )
-        rates = tpot[key], _rate(decode[index] / DECODE_STEPS / TPOT_S)
-        rows.decode.append(
-            GridRow(third, third.tensor_tflops, decode[index], real.decode, report_decode[index], *rates)
-        )
-    return rows
+    vision, prefill, decode = (np.asarray(stage.tensor_flops) for stage in ours[:3])
+    report_vision = vision_flops(high, wide)
+    return GridTables(
+        _rows(grids, vision, [one.vision for one in measured], report_vision),
+        _rows(
+            prefill_grids,
+            vision + prefill,
+            [one.vision + one.prefill for one in measured],
+            report_vision + prefill_flops(context),
+            _rates(read_required("ttft_1s"), prefill_grids, (vision + prefill) / TTFT_S),
+        ),
+        _rows(
+            decode_grids,
+            decode,
+            [one.decode for one in measured],
+            decode_flops(context),
+            _rates(read_required("tpot_50ms"), decode_grids, decode / DECODE_STEPS / TPOT_S),
+        ),
+    )
+
+
+def _rows(
+    grids: Sequence[PublishedGrid],
+    ours: Any,
+    measured: Sequence[int],
+    formula: Any,
+    rates: Sequence[tuple[str, str]] = (),
+) -> list[GridRow]:
+    columns = zip(grids, _ints(ours), measured, _ints(formula), rates or [("", "")] * len(grids), strict=True)
+    return [GridRow(grid, grid.tensor_tflops, own, real, given, *both) for grid, own, real, given, both in columns]
+
+
+def _rates(
+    required: Mapping[tuple[int, int], str], grids: Sequence[PublishedGrid], ours: Iterable[float]
+) -> list[tuple[str, str]]:
+    """Set the published rates beside ours, in TFLOP/s."""
+    return [
+        (required[grid.crops_high, grid.crops_wide], f"{flops_per_s / 1e12:.3f}")
+        for grid, flops_per_s in zip(grids, ours, strict=True)
+    ]
 
 
 def sweeps_section() -> str:
@@ -199,8 +223,7 @@ def _table(rows: Sequence[GridRow], rate: str = "") -> str:
         ]
         for row in rows
     ]
-    alignment = ["left", *["right"] * (len(headers) - 1)]
-    return tabulate(cells, headers, tablefmt="github", colalign=alignment, disable_numparse=True)
+    return github_table(headers, cells, "l" + "r" * (len(headers) - 1))
 
 
 def _measured(grids: Sequence[PublishedGrid]) -> list[MeasuredGrid]:
@@ -231,7 +254,3 @@ def _ints(flops: Any) -> list[int]:
 
 def _percent(share: float) -> str:
     return f"{100 * share:+.2f} %"
-
-
-def _rate(flops_per_s: float) -> str:
-    return f"{flops_per_s / 1e12:.3f}"

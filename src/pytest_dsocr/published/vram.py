@@ -6,13 +6,13 @@ from dataclasses import astuple
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from tabulate import tabulate
 
 from dsocr_cost import MODES, DeepseekOCRConfig, Execution
 from dsocr_cost.execution import ITEM_BYTES
 from dsocr_cost.model import DeepseekOCR
 from dsocr_cost.sweep import evaluate
 
+from ..report.columns import github_table
 from .formula import prefill_cuda_flops, prefill_flops, projector_tokens, vision_cuda_flops, vision_flops
 from .grids import DECODE_STEPS, TEXT_TOKENS
 from .measured import read_measured
@@ -197,8 +197,7 @@ def _table(rows: Sequence[VramRow]) -> str:
     for column in ("I/O (GB)", "KV cache (GiB)", "peak (GiB)", "VRAM (GiB)"):
         headers += [f"{column}, published", "ours", "measured", "report"]
     cells = [[str(row.published), f"{row.published.image_tokens:,}", *_cells(row)] for row in rows]
-    alignment = ["left", *["right"] * (len(headers) - 1)]
-    return tabulate(cells, headers, tablefmt="github", colalign=alignment, disable_numparse=True)
+    return github_table(headers, cells, "l" + "r" * (len(headers) - 1))
 
 
 def _cells(row: VramRow) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tabulate import tabulate
 
+from .columns import sides
 from .text import printable
 
 if TYPE_CHECKING:
@@ -47,8 +48,7 @@ def table(title: str, headers: Sequence[str], rows: Iterable[Sequence[str]], ali
     padded.
     """
     cells = [[cell.replace("|", r"\|") for cell in row] for row in (headers, *rows)]
-    sides = tuple({"l": "left", "r": "right"}[letter] for letter in align)
-    text = tabulate(cells[1:], cells[0], tablefmt="pipe", colalign=sides, disable_numparse=True)
+    text = tabulate(cells[1:], cells[0], tablefmt="pipe", colalign=sides(align), disable_numparse=True)
     heading, rule, *body = (_BLANKS_AT_THE_END.sub(" |", line) for line in text.splitlines())
     return Block(f"{title}\n\n{heading}\n{rule}", body, tail)
 

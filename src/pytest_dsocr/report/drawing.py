@@ -1,23 +1,13 @@
-"""Draws panels of series with matplotlib, an extra that is imported when the first figure is drawn, and writes them."""
+"""Draws panels of series with matplotlib, an extra that is imported when the first figure is drawn."""
 
 from __future__ import annotations
 
-import io
 import math
-import os
-from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dsocr_cost import DsocrError
-
-from ..errors import ResultsError
-from ..files import check_writable
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
@@ -26,33 +16,15 @@ __all__ = [
     "Pair",
     "Panel",
     "Picture",
-    "PlotError",
     "Series",
     "draw_lines",
     "draw_pairs",
     "titled",
-    "write_all",
-    "write_figure",
 ]
 
 MOST_MARKERS = 14
 LOG_FROM = 10
 """An axis is logarithmic where its largest figure is this many times its smallest."""
-
-_STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "dsocr",
-    "font.size": 10,
-    "axes.grid": True,
-    "grid.alpha": 0.3,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "lines.linewidth": 1.6,
-    "lines.markersize": 6,
-}
-
-
-class PlotError(DsocrError, RuntimeError):
-    """A figure that cannot be drawn or written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,42 +89,58 @@ def draw_lines(picture: Picture, positions: Sequence[int], axis: str, about: str
 
 def draw_pairs(panels: Mapping[str, Sequence[Pair]], axis: str, about: str) -> Figure:
     """Draw each stage's predicted and measured FLOPs, and their difference below."""
-    from matplotlib.ticker import FuncFormatter, NullLocator
+    from matplotlib.ticker import NullLocator
 
     figure, body = titled("Tensor FLOPs, predicted and measured", about, 1.2 + 4.4 * len(panels), 6.0)
     grid = body.subplots(2, len(panels), squeeze=False, sharex="col", height_ratios=[3, 1])
     for (above, below), (stage, pairs) in zip(grid.T, panels.items(), strict=True):
-        positions, labels = [pair.position for pair in pairs], [pair.label for pair in pairs]
-        predicted, measured = [pair.predicted / 1e12 for pair in pairs], [pair.measured / 1e12 for pair in pairs]
+        positions = [pair.position for pair in pairs]
         wide = _spans(positions)
         marked = _spread(positions, wide)
-        above.plot(positions, predicted, color="#0072b2", marker=".", markevery=marked, label="predicted")
-        style = {"color": "#d55e00", "linestyle": "", "marker": "o", "markerfacecolor": "none", "markersize": 8}
-        off = {index for index, pair in enumerate(pairs) if pair.predicted != pair.measured}
-        above.plot(positions, measured, markevery=sorted({*marked, *off}), label="measured", **style)
+        _draw_both(above, pairs, marked)
         _scale(above, "x", wide, positions)
-        _scale(above, "y", _spans([*predicted, *measured]), [*predicted, *measured])
         above.set_title(stage, fontsize=10)
-        above.legend(frameon=False)
-        below.axhline(0, color="#444444", linewidth=0.8)
-        below.plot(
-            positions, [_percent_off(pair) for pair in pairs], color="#000000", linestyle="", marker="x", markersize=5
-        )
-        below.set_title(f"exact at {len(pairs) - len(off)} of {len(pairs)} points", fontsize=9)
-        if not off:
-            below.set_ylim(-1, 1)
-            below.set_yticks([0])
-        else:
-            below.margins(y=0.25)
-            below.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+.3g}" if value else "0"))
-        below.set_xticks(
-            [positions[mark] for mark in marked], [labels[mark] for mark in marked], rotation=90, fontsize=8
-        )
+        _draw_difference(below, pairs)
+        places, labels = [positions[mark] for mark in marked], [pairs[mark].label for mark in marked]
+        below.set_xticks(places, labels, rotation=90, fontsize=8)
         below.xaxis.set_minor_locator(NullLocator())
         below.set_xlabel(axis)
     grid[0, 0].set_ylabel("TFLOP")
     grid[1, 0].set_ylabel("difference (%)")
     return figure
+
+
+def _draw_both(axes: Axes, pairs: Sequence[Pair], marked: Sequence[int]) -> None:
+    """Draw what was predicted as a line and what was measured as rings; those apart from the line are all marked."""
+    positions = [pair.position for pair in pairs]
+    predicted, measured = [pair.predicted / 1e12 for pair in pairs], [pair.measured / 1e12 for pair in pairs]
+    axes.plot(positions, predicted, color="#0072b2", marker=".", markevery=marked, label="predicted")
+    rings: dict[str, Any] = {"linestyle": "", "marker": "o", "markerfacecolor": "none", "markersize": 8}
+    axes.plot(
+        positions, measured, color="#d55e00", markevery=sorted({*marked, *_off(pairs)}), label="measured", **rings
+    )
+    _scale(axes, "y", _spans([*predicted, *measured]), [*predicted, *measured])
+    axes.legend(frameon=False)
+
+
+def _draw_difference(axes: Axes, pairs: Sequence[Pair]) -> None:
+    """Draw by how many percent each prediction is off, and say how many are exact."""
+    from matplotlib.ticker import FuncFormatter
+
+    positions, off = [pair.position for pair in pairs], _off(pairs)
+    axes.axhline(0, color="#444444", linewidth=0.8)
+    axes.plot(positions, list(map(_percent_off, pairs)), color="#000000", linestyle="", marker="x", markersize=5)
+    axes.set_title(f"exact at {len(pairs) - len(off)} of {len(pairs)} points", fontsize=9)
+    if off:
+        axes.margins(y=0.25)
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+.3g}" if value else "0"))
+    else:
+        axes.set_ylim(-1, 1)
+        axes.set_yticks([0])
+
+
+def _off(pairs: Sequence[Pair]) -> list[int]:
+    return [index for index, pair in enumerate(pairs) if pair.predicted != pair.measured]
 
 
 def titled(title: str, about: str, width: float, height: float) -> tuple[Figure, SubFigure]:
@@ -210,72 +198,3 @@ def _spread(positions: Sequence[int], log: bool) -> list[int]:
     if len(chosen) > 1 and places[last] - places[chosen[-1]] < least:
         chosen.pop()
     return [*chosen, last] if chosen[-1] != last else chosen
-
-
-def write_all(directory: Path, figures: Sequence[tuple[str, Callable[[], Figure]]]) -> list[Path]:
-    """Draw each figure and write it as NAME.svg and NAME.png, after all paths were found writable.
-
-    Raises:
-        PlotError: matplotlib is missing, or the directory cannot be made.
-        ResultsError: a file cannot be written.
-    """
-    paths = [(directory / f"{name}.svg", directory / f"{name}.png") for name, _ in figures]
-    with _styled():
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            msg = f"{directory}: cannot be made: {error.strerror or error}"
-            raise PlotError(msg) from error
-        for path in chain(*paths):
-            check_writable(path)
-        for both, (_, draw) in zip(paths, figures, strict=True):
-            figure = draw()
-            for path in both:
-                _write(path, figure)
-    return list(chain(*paths))
-
-
-def write_figure(path: Path, draw: Callable[[], Figure]) -> None:
-    """Draw one figure into an SVG or a PNG, by the ending of the path.
-
-    Raises:
-        PlotError: matplotlib is missing.
-        ResultsError: the file cannot be written.
-    """
-    with _styled():
-        _write(path, draw())
-
-
-@contextmanager
-def _styled() -> Iterator[None]:
-    """Draw with our settings, whatever the user's are.
-
-    Raises:
-        PlotError: matplotlib is not installed.
-    """
-    try:
-        import matplotlib as mpl
-    except ImportError as error:
-        msg = "plots: needs matplotlib: pip install matplotlib"
-        raise PlotError(msg) from error
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(_STYLE)
-        yield
-
-
-def _write(path: Path, figure: Figure) -> None:
-    """Write beside the file, then rename: nobody reads half a picture. The same figure gives the same bytes."""
-    kind = path.suffix.removeprefix(".").lower()
-    metadata = {"svg": {"Date": None}, "png": {"Software": None}}[kind]
-    picture = io.BytesIO()
-    figure.savefig(picture, format=kind, dpi=150, metadata=metadata)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(picture.getvalue())
-        temporary.replace(path)
-    except OSError as error:
-        msg = f"{path}: cannot be written: {error.strerror or error}"
-        raise ResultsError(msg) from error
-    finally:
-        temporary.unlink(missing_ok=True)

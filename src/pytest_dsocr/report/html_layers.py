@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from ..compare import Verdict
+from ..compare import WORST_FIRST, Verdict
 from .text import printable
 
 if TYPE_CHECKING:
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
     from ..row import Row
 
-__all__ = ["WORST_FIRST", "LayerMap", "LayerState", "State", "grid_of", "grid_states", "layer_map", "rows_link"]
-
-WORST_FIRST = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.NOT_RUN, Verdict.PASS)
+__all__ = ["LayerMap", "LayerState", "State", "grid_of", "grid_states", "layer_map", "rows_link"]
 
 _GRID = re.compile(r"(\d{1,4})x(\d{1,4})(?![\w.])", re.ASCII)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..baseline import REGRESSION, change_text
-from ..compare import Verdict
-from .html_layers import WORST_FIRST, rows_link
+from ..compare import WORST_FIRST, Verdict
+from .html_layers import rows_link
 from .html_summary import MARKS
 from .text import figure, figure_of, is_time, mean_and_deviation, share, signed, signed_of
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..baseline import change_text
 from ..baseline_run import named
-from ..compare import Verdict
+from ..compare import WORST_FIRST, Verdict
 from ..row import USER, Change
 from .accuracy import accuracy_of, accuracy_text
 from .against import counts_text
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["markdown_text"]
 
-_WORST_FIRST = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.NOT_RUN, Verdict.PASS)
 _RED, _YELLOW, _GREEN = "❌", "⚠️", "✅"
 _MARKS = {Verdict.ERROR: _RED, Verdict.FAIL: _RED, Verdict.PASS: _GREEN}
 _END = "</details>"
@@ -55,7 +54,7 @@ def _blocks(results: Results, labels: Mapping[str, str], families: Mapping[str, 
 
 
 def _head(results: Results) -> Block:
-    counts = {verdict: results.by_verdict[verdict] for verdict in _WORST_FIRST if results.by_verdict[verdict]}
+    counts = {verdict: results.by_verdict[verdict] for verdict in WORST_FIRST if results.by_verdict[verdict]}
     mark = _RED if results.complaints else _MARKS.get(next(iter(counts), Verdict.NOT_RUN), _YELLOW)
     text = ", ".join(f"{count:,} {verdict}" for verdict, count in counts.items()) or "nothing was compared"
     said = [f"## {mark} dsocr: {text}"]

@@ -1,4 +1,4 @@
-"""What the figures of a sweep show. Each becomes an SVG and a PNG; :mod:`.drawing` draws and writes them.
+"""What the figures of a sweep show. Each becomes an SVG and a PNG; :mod:`.drawing` draws them.
 
 A series has a marker, a line style and a colour of its own, so that none needs its colour to be told apart.
 """
@@ -9,7 +9,8 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .drawing import Pair, Panel, Picture, PlotError, Series, draw_lines, draw_pairs, write_all
+from .drawing import Pair, Panel, Picture, Series, draw_lines, draw_pairs
+from .figure_files import PlotError, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -136,18 +137,7 @@ def _pictures(points: Sequence[SweepPoint], ttft_s: float, tpot_s: float) -> lis
         return [Panel(unit, series)] if series else []
 
     both = {stage: [sum(pair) for pair in zip(tensor[stage], cuda[stage], strict=True)] for stage in cuda}
-    split = [
-        Panel(
-            "TFLOP",
-            [
-                Series("Tensor cores", _over(tensor[stage], TERA), _TENSOR),
-                Series("CUDA cores", _over(cuda[stage], TERA), _CUDA),
-            ],
-            title=name[stage],
-            log=True,
-        )
-        for stage in cuda
-    ]
+    split = [_split(name[stage], tensor[stage], cuda[stage]) for stage in cuda]
     intensity = {
         stage: [flops / moved for flops, moved in zip(both[stage], io_bytes[stage], strict=True)]
         for stage in both
@@ -172,6 +162,15 @@ def _pictures(points: Sequence[SweepPoint], ttft_s: float, tpot_s: float) -> lis
         Picture("kv_cache", "KV cache at the end of a stage", panel("GB", _scaled(kv_cache, GIGA))),
         Picture("required_flops", f"Required throughput ({whose})", required),
     ]
+
+
+def _split(title: str, tensor: Sequence[int], cuda: Sequence[int]) -> Panel:
+    """Set the FLOPs of tensor cores beside those of CUDA cores, which are few: the axis is logarithmic."""
+    series = [
+        Series("Tensor cores", _over(tensor, TERA), _TENSOR),
+        Series("CUDA cores", _over(cuda, TERA), _CUDA),
+    ]
+    return Panel("TFLOP", series, title, log=True)
 
 
 def _by_stage(points: Sequence[SweepPoint], count: str, join: Callable[[int, int], int]) -> dict[str, list[int]]:

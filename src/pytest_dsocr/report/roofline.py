@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .drawing import titled, write_figure
+from .drawing import titled
+from .figure_files import write_figure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -92,28 +93,34 @@ def roofline_plot(dots: Sequence[Dot], machine: Machine, about: str, path: Path)
 
 def draw_roofline(dots: Sequence[Dot], machine: Machine, about: str) -> Figure:
     """Draw a panel a stage, and below it the names of its numbers."""
-    stages = list(dict.fromkeys(dot.stage for dot in dots))
+    stages = _by_stage(dots)
     figure, body = titled(f"Roofline: {machine.name}", about, 1.2 + 3.6 * len(stages), 6.6)
     grid = body.subplots(2, len(stages), squeeze=False, height_ratios=[2, 1])
-    seen = [dot for dot in dots if dot.drawn]
-    spans = _spans(seen, machine)
-    for (axes, names), stage in zip(grid.T, stages, strict=True):
-        everything = sum(dot.seconds for dot in dots if dot.stage == stage)
-        members = sorted((dot for dot in dots if dot.stage == stage), key=lambda dot: -dot.seconds)
-        _panel(axes, members, everything, machine, spans)
+    spans = _spans([dot for dot in dots if dot.drawn], machine)
+    for (axes, names), (stage, members) in zip(grid.T, stages.items(), strict=True):
+        _panel(axes, members, machine, spans)
         axes.set_title(stage, fontsize=10)
         axes.set_xlabel("FLOP / byte")
         names.set_axis_off()
-        names.text(
-            0, 1, _names(members, everything), va="top", fontsize=7.5, family="monospace", transform=names.transAxes
-        )
+        names.text(0, 1, _names(members), va="top", fontsize=7.5, family="monospace", transform=names.transAxes)
     grid[0, 0].set_ylabel("FLOP / s")
     _legend(figure, machine)
     figure.draw_without_rendering()  # from here on places in points are known
-    for axes, stage in zip(grid[0], stages, strict=True):
-        everything = sum(dot.seconds for dot in dots if dot.stage == stage)
-        _number(axes, sorted((dot for dot in dots if dot.stage == stage), key=lambda dot: -dot.seconds), everything)
+    for axes, members in zip(grid[0], stages.values(), strict=True):
+        _number(axes, members)
     return figure
+
+
+def _by_stage(dots: Sequence[Dot]) -> dict[str, list[Dot]]:
+    """Gather the layers of each stage, those that take most time first."""
+    stages: dict[str, list[Dot]] = {}
+    for dot in sorted(dots, key=lambda dot: -dot.seconds):
+        stages.setdefault(dot.stage, []).append(dot)
+    return {stage: stages[stage] for stage in dict.fromkeys(dot.stage for dot in dots)}
+
+
+def _seconds(dots: Sequence[Dot]) -> float:
+    return sum(dot.seconds for dot in dots)
 
 
 def _roofs(machine: Machine) -> Iterator[_Roof]:
@@ -134,8 +141,9 @@ def _spans(dots: Sequence[Dot], machine: Machine) -> tuple[tuple[float, float], 
     return (min(across) / 3, max(across) * 3), (min(up) / 3, highest * 3)
 
 
-def _panel(axes: Axes, dots: Sequence[Dot], everything: float, machine: Machine, spans: Any) -> None:
+def _panel(axes: Axes, dots: Sequence[Dot], machine: Machine, spans: Any) -> None:
     (left, right), (low, high) = spans
+    everything = _seconds(dots)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlim(left, right)
@@ -161,29 +169,30 @@ def _area(dot: Dot, everything: float) -> float:
     return _AREA + _MOST_AREA * dot.seconds / everything
 
 
-def _numbered(dots: Sequence[Dot], everything: float) -> list[Dot]:
+def _numbered(dots: Sequence[Dot]) -> list[Dot]:
+    everything = _seconds(dots)
     return [dot for dot in dots if dot.seconds >= LEAST_SHARE * everything]
 
 
-def _names(dots: Sequence[Dot], everything: float) -> str:
+def _names(dots: Sequence[Dot]) -> str:
     """List the layers by number, and sum up the rest."""
-    numbered = _numbered(dots, everything)
+    numbered, everything = _numbered(dots), _seconds(dots)
     lines = [
         f"{number:2} {dot.name[:23]:23} {dot.seconds / everything:4.0%} {dot.bound}{'' if dot.drawn else ', not drawn'}"
         for number, dot in enumerate(numbered, start=1)
     ]
-    rest = sum(dot.seconds for dot in dots) - sum(dot.seconds for dot in numbered)
+    rest = everything - _seconds(numbered)
     if len(dots) > len(numbered):
         lines.append(f"   {f'{len(dots) - len(numbered)} more':23} {rest / everything:4.1%}")
     return "\n".join(lines)
 
 
-def _number(axes: Axes, dots: Sequence[Dot], everything: float) -> None:
+def _number(axes: Axes, dots: Sequence[Dot]) -> None:
     """Write each number where it covers neither another one nor the middle of another marker."""
-    scale = 72 / axes.figure.dpi
+    scale, everything = 72 / axes.figure.dpi, _seconds(dots)
     places = {dot.name: _place(axes, dot, scale) for dot in dots if dot.drawn}
     taken: list[tuple[float, float]] = []
-    for number, dot in enumerate(_numbered(dots, everything), start=1):
+    for number, dot in enumerate(_numbered(dots), start=1):
         if dot.name not in places:
             continue
         x, y = places[dot.name]

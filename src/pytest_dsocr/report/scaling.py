@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
-from tabulate import tabulate
-
 from dsocr_cost.execution import ITEM_BYTES
 
+from .columns import github_table
 from .text import figure
 
 if TYPE_CHECKING:
@@ -208,7 +207,7 @@ def _points(comparison: Comparison) -> str:
         ]
         for one in comparison.differences
     ]
-    return _table(rows, ["context", "figure", "predicted", "measured", "difference"], "rlrrr")
+    return github_table(["context", "figure", "predicted", "measured", "difference"], rows, "rlrrr")
 
 
 def _summary(comparison: Comparison) -> str:
@@ -218,7 +217,7 @@ def _summary(comparison: Comparison) -> str:
         if of:
             sizes = [abs(one.relative) for one in of]
             rows.append([name, *(_percent(one, sign=False) for one in (fmean(sizes), median(sizes), max(sizes)))])
-    return _table(rows, ["absolute difference", "mean", "median", "largest"], "lrrr")
+    return github_table(["absolute difference", "mean", "median", "largest"], rows, "lrrr")
 
 
 def _times(measured: Mapping[str, Any]) -> str:
@@ -233,12 +232,8 @@ def _times(measured: Mapping[str, Any]) -> str:
         for point in measured["points"]
         if point["prefill"]["time_ms"] is not None
     ]
-    return _table(rows, ["context", "prefill", "spread", "decode, per token", "spread"], "rrrrr") if rows else ""
-
-
-def _table(rows: Sequence[Sequence[str]], headers: Sequence[str], align: str) -> str:
-    columns = [{"l": "left", "r": "right"}[letter] for letter in align]
-    return tabulate(rows, headers, tablefmt="github", colalign=columns, disable_numparse=True)
+    headers = ["context", "prefill", "spread", "decode, per token", "spread"]
+    return github_table(headers, rows, "rrrrr") if rows else ""
 
 
 def _names(metrics: Sequence[str]) -> str:

@@ -6,12 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_dsocr import METRICS, Results, Verdict
+from pytest_dsocr import Results, Verdict
+from pytest_dsocr.metrics import LABELS
 from pytest_dsocr.report.annotations import MOST, Annotation, annotations_of, command
 from pytest_dsocr.report.text import printable
 from pytest_dsocr.row import AgainstBaseline, Change
-
-LABELS = {metric.name: metric.label for metric in METRICS}
 
 
 def told(*rows, complaints=()):

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_dsocr import METRICS, Device, NotRun, Results, Verdict
+from pytest_dsocr import Device, NotRun, Results, Verdict
+from pytest_dsocr.metrics import METRICS, families_of
 from pytest_dsocr.report.table import COLUMNS, csv_text
 from pytest_dsocr.report.text import printable
 from pytest_dsocr.row import AgainstBaseline, Change
 
-FAMILIES = {metric.name: metric.family for metric in METRICS}
+FAMILIES = families_of(METRICS)
 
 
 def written(*rows, not_run=()):

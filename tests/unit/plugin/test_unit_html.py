@@ -146,9 +146,15 @@ def test_the_roofs_are_those_of_the_measured_card(name, card):
         (Results((make_row(),)), "The comparison passes", Verdict.PASS),
         (Results((make_row(),) * 1200), "All 1,200 comparisons pass", Verdict.PASS),
         (Results((make_row(),), complaints=("no GPU",)), "The comparison passes, and the run is red", Verdict.FAIL),
-        (Results((make_row(), make_row(measured=1))), "Of 2 comparisons, 1 failed", Verdict.FAIL),
+        (Results((make_row(), make_row(predicted=2, measured=1))), "Of 2 comparisons, 1 failed", Verdict.FAIL),
         (
-            Results((make_row(verdict=Verdict.ERROR), make_row(verdict=Verdict.INCONCLUSIVE), make_row(measured=1))),
+            Results(
+                (
+                    make_row(verdict=Verdict.ERROR),
+                    make_row(verdict=Verdict.INCONCLUSIVE),
+                    make_row(predicted=2, measured=1),
+                )
+            ),
             "Of 3 comparisons, 1 failed, 1 went wrong and 1 inconclusive",
             Verdict.FAIL,
         ),
@@ -162,7 +168,7 @@ def test_the_headline_says_what_came_of_the_run(results, sentence, tone):
 
 
 def test_one_failure_among_thousands_can_be_seen():
-    passed, failed = headline(Results((make_row(),) * 4999 + (make_row(measured=1),))).counts
+    passed, failed = headline(Results((make_row(),) * 4999 + (make_row(predicted=2, measured=1),))).counts
     assert (passed.count, failed.count) == (4999, 1)
     assert failed.share > 0.004
     assert passed.share + failed.share == pytest.approx(1)

@@ -7,13 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from junitparser import JUnitXml
 
-from pytest_dsocr import METRICS, NotRun, Results, Verdict
+from pytest_dsocr import NotRun, Results, Verdict
+from pytest_dsocr.metrics import LABELS
 from pytest_dsocr.report.junit import junit_text
 from pytest_dsocr.report.properties import properties_of
 from pytest_dsocr.report.text import printable
 from pytest_dsocr.row import AgainstBaseline, Change
-
-LABELS = {metric.name: metric.label for metric in METRICS}
 
 
 def written(*rows, not_run=(), environments=(), complaints=()):
@@ -77,7 +76,8 @@ def test_what_made_the_run_red_is_a_failure():
 
 def test_the_figures_of_a_row_are_its_properties(make_row):
     stored = AgainstBaseline(Change.REGRESSION, 1000, 0.1, source="base.json")
-    row = make_row(measured=2**80, spread=0.25, because="clocks drift", baseline=stored)
+    figures = {"predicted": 71_672_266_752, "measured": 2**80, "verdict": Verdict.PASS, "reason": ""}
+    row = make_row(**figures, spread=0.25, because="clocks drift", baseline=stored)
     assert case_properties(written(row)) == [
         {
             "predicted": "71672266752",

@@ -5,14 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from pytest_dsocr import METRICS, Device, NotRun, Results, Verdict
+from pytest_dsocr import Device, NotRun, Results, Verdict
+from pytest_dsocr.metrics import LABELS, METRICS, families_of
 from pytest_dsocr.report.blocks import code, table
 from pytest_dsocr.report.markdown import markdown_text
 from pytest_dsocr.report.text import printable
 from pytest_dsocr.row import AgainstBaseline, Change
 
-LABELS = {metric.name: metric.label for metric in METRICS}
-FAMILIES = {metric.name: metric.family for metric in METRICS}
+FAMILIES = families_of(METRICS)
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 H200 = Device("cuda", "NVIDIA H200", "9.0", "570.1", "2.13.0", "12.8")
 

@@ -5,11 +5,12 @@ from types import SimpleNamespace
 import pytest
 
 from dsocr_cost.layers import LAYERS, LMHead
-from pytest_dsocr import METRICS, OptionError
+from pytest_dsocr import OptionError
+from pytest_dsocr.metrics import metric_named
 from pytest_dsocr.options import Options
 from pytest_dsocr.registry import Registry
 
-FLOPS, PARAMS = (next(metric for metric in METRICS if metric.name == name) for name in ("tensor_flops", "params"))
+FLOPS, PARAMS = metric_named("tensor_flops"), metric_named("params")
 OPTIONS = {
     "tolerances": None,
     "device": "meta",

@@ -14,14 +14,16 @@ import jsonschema_rs
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from report_rows import make_row
 
-from pytest_dsocr import METRICS, Device, NotRun, Results, ResultsError, Row, Verdict
+from pytest_dsocr import NotRun, Results, ResultsError, Row, Verdict
 from pytest_dsocr.baseline import gated, has_moved, ungated
 from pytest_dsocr.baseline_file import row_texts
 from pytest_dsocr.cli.compare_document import compare_document
 from pytest_dsocr.cli.compare_text import compare_text
 from pytest_dsocr.comparison import Compared, Comparison
 from pytest_dsocr.merging import merged
+from pytest_dsocr.metrics import METRICS, families_of
 from pytest_dsocr.results import json_text
 from pytest_dsocr.row import AgainstBaseline, Change, Term
 from pytest_dsocr.rows_document import MOST_BYTES, SCHEMA, rows_schema
@@ -29,29 +31,11 @@ from pytest_dsocr.rows_document import MOST_BYTES, SCHEMA, rows_schema
 COMPARED = jsonschema_rs.validator_for(
     json.loads(files("pytest_dsocr.cli").joinpath("compare.schema.json").read_text(encoding="utf-8"))
 )
-FAMILIES = {metric.name: metric.family for metric in METRICS}
+FAMILIES = families_of(METRICS)
 
-COUNT = Row(
-    model="deepseek-ocr",
-    implementation="transformers",
-    attention="sdpa",
-    dtype="bfloat16",
-    layer="vision.Attention",
-    case="1024 view",
-    metric="tensor_flops",
-    device=Device("meta", torch="2.13.0"),
+COUNT = make_row(
     sizes={"batch": 1, "height": 64},
-    predicted=12,
     measured=12,
-    difference=0,
-    relative_difference=0.0,
-    spread=None,
-    rtol=0.0,
-    rule="[default] tensor_flops",
-    because="",
-    verdict=Verdict.PASS,
-    reason="",
-    test="tests/layers/test_sam.py::test_global_attention_flops[1024 view]",
     terms=(Term("layers.*.qkv", "linear", 12, 8, "aten::addmm", 12, 8), Term("proj", "linear", 1, 4, "", 0, 0)),
 )
 TIME = Row.from_dict(
@@ -131,11 +115,12 @@ def test_the_file_that_the_docs_show_is_read(pytestconfig):
     assert json.loads(shown)["schema"] == SCHEMA
 
 
-def test_figures_that_json_cannot_hold_are_read_back_wherever_they_stand(make_row):
+def test_figures_that_json_cannot_hold_are_read_back_wherever_they_stand():
     odd = make_row(
         verdict=Verdict.ERROR,
         measured=math.inf,
         difference=-math.inf,
+        relative_difference=None,
         samples=(1.0, math.inf),
         terms=(Term("op", "linear", 1, math.inf, "call", 1, -math.inf),),
         baseline=AgainstBaseline(Change.UNCERTAIN, 1, math.inf, None),
@@ -161,7 +146,7 @@ def test_a_pair_of_surrogates_is_one_character():
     assert Results.from_json(changed(case="\N{FACE WITH TEARS OF JOY}")).rows[0].case == "\N{FACE WITH TEARS OF JOY}"
 
 
-def test_rows_of_one_key_are_read_and_refused_where_a_row_is_looked_for(make_row):
+def test_rows_of_one_key_are_read_and_refused_where_a_row_is_looked_for():
     twice = Results((make_row(), make_row(case="other"), make_row()))
     assert len(Results.from_json(twice.to_json()).rows) == 3
     message = (
