@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from .errors import MeasurementError
 from .files import shown
 from .row import Change
 
@@ -15,13 +16,44 @@ if TYPE_CHECKING:
     from .results import Results
     from .row import Device, Row
 
-__all__ = ["counted", "foreign", "header", "missing_rows", "named", "not_measured", "refusals", "told"]
+__all__ = [
+    "check_identity",
+    "counted",
+    "foreign",
+    "header",
+    "missing_rows",
+    "named",
+    "not_measured",
+    "refusals",
+    "told",
+]
 
 MOST_NAMED = 5
 
 
+def check_identity(device: Device) -> None:
+    """Refuse a device that could not be told from another one: its rows would be looked for under another key.
+
+    Raises:
+        MeasurementError: it is one of CUDA, and nobody knows the version of its driver.
+    """
+    if device.cuda and not device.driver:
+        msg = (
+            f"baseline: {device}: the version of its driver cannot be read (neither by NVML nor from "
+            "/proc/driver/nvidia/version nor by nvidia-smi), and a baseline is of one driver: make one of them work, "
+            "or leave --dsocr-baseline out"
+        )
+        raise MeasurementError(msg)
+
+
 def header(baseline: Baseline, device: Device, *, updating: bool) -> str:
-    """Say, before anything runs, what this device's rows are held against."""
+    """Say, before anything runs, what this device's rows are held against.
+
+    Raises:
+        MeasurementError: the device cannot be told from others.
+        ResultsError: the baseline cannot be read.
+    """
+    check_identity(device)
     count, file = len(baseline.rows_of(device)), shown(baseline.file_of(device))
     if count:
         return f"baseline: {count} rows of this device in {file}{', to be updated' if updating else ''}"

@@ -157,6 +157,10 @@ class Run:
             from dsocr_cost import DeepseekOCRConfig
 
             DeepseekOCRConfig.from_hf(asked.config)
+        if (needs := self._needs_torch) is not None:
+            from .measure.device import require_torch
+
+            require_torch(needs)
         _ = self.device
         if asked.devices:
             from dsocr_cost.device import load_devices
@@ -171,6 +175,16 @@ class Run:
             check_outputs(asked.json, asked.reports, self.baseline)
             if asked.update_baseline and self.baseline:
                 self.baseline.check_writable()
+
+    @property
+    def _needs_torch(self) -> str | None:
+        """Name the option that needs torch before anything runs, if there is one."""
+        asked = self.options
+        if asked.device not in ("meta", "cpu"):
+            return "--dsocr-device (ini: dsocr_device)"
+        if asked.baseline:
+            return "--dsocr-baseline (ini: dsocr_baseline)"
+        return "--dsocr-profile (ini: dsocr_profile)" if asked.profile and asked.device != "meta" else None
 
     @property
     def takes_all(self) -> bool:

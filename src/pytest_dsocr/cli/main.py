@@ -35,6 +35,9 @@ COMMANDS = {
 }
 """Subcommands: the module beside this one, and the command in it."""
 
+MEASURES_WITH = ("torch", "transformers")
+"""What only the subcommands that measure need."""
+
 READER_LEFT = 128 + 13
 """Exit code where nobody reads on: a shell's for a command that SIGPIPE ended."""
 
@@ -110,7 +113,8 @@ class LazyGroup(click.Group):
         """Run the subcommand.
 
         Raises:
-            CommandError: what a DsocrError or the output said, with the option that it is about.
+            CommandError: what a DsocrError or the output said, with the option that it is about; or what it needs and
+                is not installed.
         """
         try:
             with _reader_may_leave():
@@ -118,6 +122,11 @@ class LazyGroup(click.Group):
         except DsocrError as error:
             command = self.get_command(ctx, ctx.invoked_subcommand or "")
             raise CommandError(printable(_with_option(str(error), command.params if command else ()))) from error
+        except ModuleNotFoundError as error:
+            if error.name not in MEASURES_WITH:
+                raise
+            said = f"{ctx.invoked_subcommand}: needs {error.name}, which is not installed"
+            raise CommandError(said) from error
         except KeyboardInterrupt:
             raise click.exceptions.Exit(130) from None
 
