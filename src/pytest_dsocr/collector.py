@@ -61,7 +61,8 @@ class Collector:
 
     A process names its tests on its first report. A worker that dies sends no last word, so nothing waits for one; the
     test that took it along counts as expected, since nobody can say any more whether it was. ``places`` are the file of
-    each test that brought something, relative to the rootdir, and its line, counted from 0.
+    each test that brought something, relative to the rootdir, and its line, counted from 0; ``failed`` and
+    ``expected_to_fail`` are how tests ended. Of a test that is run again the last run holds.
     """
 
     def __init__(self) -> None:
@@ -71,6 +72,8 @@ class Collector:
         self._reasons: dict[str, str] = {}
         self._skipped: set[str] = set()
         self._broken: set[str] = set()
+        self.failed: set[str] = set()
+        self.expected_to_fail: set[str] = set()
         self.places: dict[str, tuple[str, int | None]] = {}
         self.heard = False
         self.deselected = False
@@ -80,8 +83,10 @@ class Collector:
         self._expected.update(dict.fromkeys(tests))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take in a report, of this process or of a worker; a test that is run again replaces its rows."""
+        """Take in a report, of this process or of a worker."""
         self.heard = True
+        if report.when == "setup":
+            self._forget(report.nodeid)
         attached = getattr(report, _ATTRIBUTE, {})
         self.expect(attached.get("expected", ()))
         self.deselected |= attached.get("deselected", False)
@@ -91,12 +96,23 @@ class Collector:
             self.places[report.nodeid] = report.location[0], report.location[1]
         if report.outcome != "passed":
             self._reasons.setdefault(report.nodeid, _reason(report))
+        if report.outcome == "failed":
+            self.failed.add(report.nodeid)
+        if hasattr(report, "wasxfail"):
+            self.expected_to_fail.add(report.nodeid)
         if report.outcome == "failed" and all(row.verdict is Verdict.PASS for row in rows):
             self._broken.add(report.nodeid)
         if report.outcome == "skipped" and not hasattr(report, "wasxfail") and not attached.get("compared"):
             self._skipped.add(report.nodeid)
         if report.when == CRASHED:
             self.expect([report.nodeid])
+
+    def _forget(self, test: str) -> None:
+        """Begin a test anew, which may have been run before."""
+        for by_test in (self._rows, self._not_run, self._reasons):
+            by_test.pop(test, None)
+        for tests in (self._skipped, self._broken, self.failed, self.expected_to_fail):
+            tests.discard(test)
 
     def results(self, environment: Mapping[str, str], *, stopped: str) -> Results:
         """Close the books, in the order of collection; ``stopped`` is the reason of tests that were never reached."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .registry import Registry
     from .tolerances import Tolerances
 
-__all__ = ["NOT_RUN", "ROWS", "RUN", "USES", "Run", "run_of"]
+__all__ = ["CALLED", "NOT_RUN", "ROWS", "RUN", "SETTLED", "USES", "Run", "run_of"]
 
 STOPPED = "the run ended before it"
 NARROWING = ("keyword", "markexpr", "lf", "deselect", "ignore", "ignore_glob")
@@ -222,12 +222,13 @@ class Run:
 
     def finish(self) -> None:
         """Close the books, write the rows, and note what makes the run red although no test failed."""
-        from .gates import repeated_keys, unmet_requirements, unused_rules
+        from .gates import repeated_keys, unheeded, unmet_requirements, unused_rules
         from .github import add_to_step_summary
         from .measure.device import device_names
 
         self.results = self.collector.results(self.environment(), stopped=STOPPED)
         self.complaints += repeated_keys(self.results)
+        self.complaints += unheeded(self.results, self.collector.failed, self.collector.expected_to_fail)
         if self.options.require:
             self.complaints += unmet_requirements(self.results, self.options.require, self.families)
         if self.results.rows and self.full:
@@ -300,6 +301,10 @@ RUN = pytest.StashKey[Run]()
 ROWS = pytest.StashKey[list[Row]]()
 NOT_RUN = pytest.StashKey[list[NotRun]]()
 USES = pytest.StashKey[bool]()
+CALLED = pytest.StashKey[bool]()
+"""Whether a test's own call has ended."""
+SETTLED = pytest.StashKey[int]()
+"""How many of a test's rows an earlier phase has answered for."""
 
 
 def run_of(config: pytest.Config) -> Run:
