@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from .baseline import has_moved
 from .baseline_lock import alone_with
+from .baseline_names import forget_command, row_named
 from .baseline_text import document_text, row_text, row_texts, versions_of
 from .compare import Verdict
 from .errors import ResultsError
@@ -127,6 +128,29 @@ class Baseline:
             _write({update.path: text for update, text in made if update.stored})
         return [update for update, _ in made]
 
+    def forget(self, names: Iterable[str]) -> dict[Path, list[Row]]:
+        """Remove rows by their names, each from the file that it stands in; keep all others byte for byte.
+
+        Raises:
+            ResultsError: a name is that of no row or of several, or a file cannot be read or written; nothing is
+                removed then.
+        """
+        files = self.files()
+        with alone_with(files):
+            read = {file: _read(file) for file in files}
+            there = [row for stored in read.values() for row in stored.rows.values()]
+            gone = {row.key: row for row in (row_named(name, there, str(self.path)) for name in names)}
+            removed = {file: [row for key, row in gone.items() if key in stored.rows] for file, stored in read.items()}
+            _write({file: _without(read[file], rows) for file, rows in removed.items() if rows})
+        return {file: rows for file, rows in removed.items() if rows}
+
+    def forget_commands(self, rows: Iterable[Row]) -> list[str]:
+        """Write the commands that remove rows, one for each file."""
+        of_file: dict[Path, list[Row]] = {}
+        for row in rows:
+            of_file.setdefault(self.file_of(row.device), []).append(row)
+        return [forget_command(file, gone, self._read[file].rows.values()) for file, gone in of_file.items()]
+
 
 def _exists(path: Path) -> bool:
     """Whether there is something, if only what cannot be looked at: reading it says why."""
@@ -159,6 +183,14 @@ def _made(file: Path, rows: Iterable[Row], environments: Iterable[Mapping[str, s
     kept = [row for key, row in old.rows.items() if key not in moved]
     versions = versions_of(kept, old.results.environments, environments)
     return Update(file, tuple(moved.values()), len(kept)), document_text(texts, versions)
+
+
+def _without(stored: _Stored, gone: Iterable[Row]) -> str:
+    """Make the text of a file without some of its rows."""
+    keys = {row.key for row in gone}
+    kept = [row for key, row in stored.rows.items() if key not in keys]
+    texts = {row.key: stored.texts[row.key] for row in kept}
+    return document_text(texts, versions_of(kept, stored.results.environments))
 
 
 def _write(texts: Mapping[Path, str]) -> None:

@@ -58,7 +58,8 @@ def header(baseline: Baseline, device: Device, *, updating: bool) -> str:
     if count:
         return f"baseline: {count} rows of this device in {file}{', to be updated' if updating else ''}"
     others = baseline.others_in(device)
-    has = f"it has rows of {'; '.join(map(str, others[:MOST_NAMED]))}" if others else f"{file} is not there"
+    gone = "has no rows" if baseline.file_of(device) in baseline.files() else "is not there"
+    has = f"it has rows of {'; '.join(map(str, others[:MOST_NAMED]))}" if others else f"{file} {gone}"
     if updating:
         return f"baseline: none yet for {device}, to be stored in {file}"
     return f"baseline: not run: none for {device}: {has}; --dsocr-update-baseline stores one"
@@ -83,13 +84,13 @@ def foreign(results: Results, stored: Collection[Row]) -> list[str]:
     return [f"baseline: none of its {len(stored)} rows of this device is of this run: {what}"]
 
 
-def refusals(missing: Collection[Row], lost: Collection[str]) -> list[str]:
-    """Say what keeps a run from updating the baseline."""
+def refusals(missing: Collection[Row], lost: Collection[str], commands: Iterable[str]) -> list[str]:
+    """Say what keeps a run from updating the baseline; ``commands`` remove what is missing, if that is meant."""
     said = []
     if lost:
         said.append(f"did not run to their end: {named(sorted(lost))}")
     if missing:
-        said.append(f"{not_measured(missing)}. What was removed on purpose, remove from the baseline: its line there")
+        said.append(f"{not_measured(missing)}. If it was removed on purpose: {'; '.join(commands)}")
     return [f"--dsocr-update-baseline: nothing was stored: {reason}" for reason in said]
 
 

@@ -43,8 +43,8 @@ def document_text(texts: Mapping[Key, str], environments: Iterable[Mapping[str, 
     """Put the rows' texts together, in an order in which a change shows where it belongs."""
     head = {"schema": SCHEMA, "environments": [dict(one) for one in environments]}
     start = "".join(f" {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)},\n" for key, value in head.items())
-    body = ",\n".join(f"  {texts[key]}" for key in sorted(texts, key=_order))
-    return f'{{\n{start} "rows": [\n{body}\n ],\n "not_run": []\n}}\n'
+    body = ",".join(f"\n  {texts[key]}" for key in sorted(texts, key=_order))
+    return f'{{\n{start} "rows": [{body}\n ],\n "not_run": []\n}}\n'
 
 
 def versions_of(

@@ -43,17 +43,22 @@ def attach(
         "deselected": deselected,
         "compared": compared,
     }
-    # only built-in types cross between processes: a subclass of str, as torch has for its version, kills the worker
-    setattr(report, _ATTRIBUTE, json.loads(json.dumps(content)))
+    # as plain text: a subclass of str, as torch has for its version, or half a character would kill the worker
+    setattr(report, _ATTRIBUTE, json.dumps(content))
 
 
 def attached_rows(report: pytest.TestReport) -> tuple[Row, ...]:
     """Take them off again."""
-    return tuple(Row.from_dict(row) for row in getattr(report, _ATTRIBUTE, {}).get("rows", ()))
+    return _rows_in(_attached(report))
 
 
-def _attached_not_run(report: pytest.TestReport) -> tuple[NotRun, ...]:
-    return tuple(NotRun(**one) for one in getattr(report, _ATTRIBUTE, {}).get("not_run", ()))
+def _attached(report: pytest.TestReport) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(getattr(report, _ATTRIBUTE, "{}"))
+    return content
+
+
+def _rows_in(attached: Mapping[str, Any]) -> tuple[Row, ...]:
+    return tuple(Row.from_dict(row) for row in attached.get("rows", ()))
 
 
 class Collector:
@@ -87,10 +92,10 @@ class Collector:
         self.heard = True
         if report.when == "setup":
             self._forget(report.nodeid)
-        attached = getattr(report, _ATTRIBUTE, {})
+        attached = _attached(report)
         self.expect(attached.get("expected", ()))
         self.deselected |= attached.get("deselected", False)
-        rows, not_run = attached_rows(report), _attached_not_run(report)
+        rows, not_run = _rows_in(attached), tuple(NotRun(**one) for one in attached.get("not_run", ()))
         if rows or not_run:
             self._rows[report.nodeid], self._not_run[report.nodeid] = rows, not_run
             self.places[report.nodeid] = report.location[0], report.location[1]

@@ -56,7 +56,7 @@ def write_text_atomically(path: Path, text: str) -> None:
 
 
 def write_texts_atomically(texts: Mapping[Path, str]) -> None:
-    """Write each beside its file, and rename when all are written: a disk that fills up leaves all of them as they were.
+    """Write each beside its file, and rename when all are written: a disk that fills up leaves all as they were.
 
     Raises:
         ResultsError: the file that could not be written.

@@ -46,7 +46,9 @@ def settle(
         regressed = next(filter(_regressed, caught), None)
         if regressed:
             del report.wasxfail
-            said = f"an expected failure does not excuse it: {printable(regressed.title)}: {printable(regressed.reason)}"
+            said = (
+                f"an expected failure does not excuse it: {printable(regressed.title)}: {printable(regressed.reason)}"
+            )
             _fail(report, "\n\n".join(filter(None, (said, report.longreprtext))))
         return False
     worse = next((row for row in caught if not is_advice(row)), None)

@@ -16,6 +16,7 @@ from .options import Options, add_options
 from .outcome import settle
 from .report.properties import properties_of
 from .report.text import printable
+from .startup import check
 from .state import CALLED, NOT_RUN, ROWS, RUN, SETTLED, USES, Run, run_of
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         run = config.stash[RUN] = Run(config, Options.from_pytest_config(config))
         if not (config.option.help or config.option.collectonly):
-            run.check()
+            check(run, config)
         config.pluginmanager.register(run.collector, "dsocr-collector")
     except DsocrError as error:
         raise pytest.UsageError(str(error)) from error

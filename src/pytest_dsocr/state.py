@@ -133,59 +133,6 @@ class Run:
         """Predict a layer's time; the model of this device is made when the first one asks."""
         return self.latency_model.predict(layer, case, execution)
 
-    def check(self) -> None:
-        """Refuse now what could not work later. Imports torch only to look for a GPU that was asked for.
-
-        Raises:
-            DsocrError: an option, a tolerance file, a config.json or an output path that cannot be used.
-        """
-        from .outputs import check_outputs
-
-        asked = self.options
-        if (
-            asked.tolerances
-            or asked.config
-            or asked.require
-            or asked.flop_formulas
-            or asked.reference != "transformers"
-        ):
-            # by the hooks that are there now; the first comparison asks again, when all conftest files are read
-            from .registry import Registry
-
-            Registry.from_hooks(self._config, asked).tolerances(asked)
-        if asked.config:
-            from dsocr_cost import DeepseekOCRConfig
-
-            DeepseekOCRConfig.from_hf(asked.config)
-        if (needs := self._needs_torch) is not None:
-            from .measure.device import require_torch
-
-            require_torch(needs)
-        _ = self.device
-        if asked.devices:
-            from dsocr_cost.device import load_devices
-
-            load_devices(asked.devices)
-        if asked.profile:
-            _ = self.latency_model.calibration
-            if self.device != "meta":
-                _ = self.latency_model.profile
-        self.baseline_header()  # reads it
-        if not self.on_worker:
-            check_outputs(asked.json, asked.reports, self.baseline)
-            if asked.update_baseline and self.baseline:
-                self.baseline.check_writable()
-
-    @property
-    def _needs_torch(self) -> str | None:
-        """Name the option that needs torch before anything runs, if there is one."""
-        asked = self.options
-        if asked.device not in ("meta", "cpu"):
-            return "--dsocr-device (ini: dsocr_device)"
-        if asked.baseline:
-            return "--dsocr-baseline (ini: dsocr_baseline)"
-        return "--dsocr-profile (ini: dsocr_profile)" if asked.profile and asked.device != "meta" else None
-
     @property
     def takes_all(self) -> bool:
         """Whether this run took on everything that the project has for this device."""
@@ -259,7 +206,8 @@ class Run:
             if missing and "baseline" in self.options.require:
                 self.complaints.append(f"--dsocr-require baseline: {not_measured(missing)}")
             return
-        refused = refusals(missing, self.collector.lost(results))
+        commands = self.baseline.forget_commands(missing)
+        refused = refusals(missing, self.collector.lost(results), commands)
         self.complaints += refused
         if not refused:
             self.notices += told(self.baseline.update(results))

@@ -46,6 +46,7 @@ def dsocr(*arguments, command=DSOCR, **options):
         pytest.param(("compare", "{rows}", "{rows}"), id="compare"),
         pytest.param(("report", "{rows}", "-o", "rows.json"), id="report"),
         pytest.param(("check", "{rows}"), id="check"),
+        pytest.param(("forget", "{rows}", "vision.Attention, 1024 view, tensor_flops"), id="forget"),
     ],
 )
 def test_nothing_slow_is_imported(write, make_row, tmp_path, arguments):

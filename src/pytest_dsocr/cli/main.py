@@ -26,6 +26,7 @@ COMMANDS = {
     "completion": "completion:completion",
     "cost": "cost:cost",
     "fit": "fit:fit",
+    "forget": "forget:forget",
     "merge": "merge:merge",
     "report": "report:report",
     "roofline": "roofline:roofline",
@@ -63,6 +64,7 @@ Examples:
   dsocr roofline --device "RTX 5090" -o roofline.svg
   dsocr merge shard-1.json shard-2.json -o rows.json
   dsocr compare base.json rows.json
+  dsocr forget base.json 'user.head, 16 tokens, params'
   dsocr report rows.json -o rows.html
   dsocr COMMAND --help
 """

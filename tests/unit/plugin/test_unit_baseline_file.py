@@ -13,8 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_dsocr import Device, Results, ResultsError, Row, Verdict
-from pytest_dsocr import baseline_file, baseline_lock, files
+from pytest_dsocr import Device, Results, ResultsError, Row, Verdict, baseline_file, baseline_lock, files
 from pytest_dsocr.baseline_file import Baseline
 from pytest_dsocr.baseline_text import row_texts
 from pytest_dsocr.row import AgainstBaseline, Change, Term
@@ -471,7 +470,9 @@ def test_of_many_runs_at_once_each_stores_its_rows(tmp_path, make_row):
     ]
     assert [run.wait(timeout=120) for run in runs] == [0] * 4
     (file,) = folder.iterdir()
-    assert sorted(row.case for row in Results.read(file).rows) == sorted(sum(cases, []))
+    assert sorted(row.case for row in Results.read(file).rows) == sorted(
+        one for of_process in cases for one in of_process
+    )
 
 
 def test_a_lock_that_cannot_be_made_is_told(stored, run_of, monkeypatch):
