@@ -25,10 +25,12 @@ __all__ = [
     "named",
     "not_measured",
     "refusals",
+    "stored_and_not_measured",
     "told",
 ]
 
 MOST_NAMED = 5
+_NOT_MEASURED = "stored and not measured: "
 
 
 def check_identity(device: Device) -> None:
@@ -96,7 +98,13 @@ def refusals(missing: Collection[Row], lost: Collection[str], commands: Iterable
 
 def not_measured(missing: Collection[Row]) -> str:
     """Name the stored rows that this run was to measure and did not."""
-    return f"stored and not measured: {named([row.title for row in missing])}"
+    return f"{_NOT_MEASURED}{named([row.title for row in missing])}"
+
+
+def stored_and_not_measured(complaint: str) -> list[str]:
+    """Take the titles of a sentence of :func:`not_measured`; beyond the first few the last one says how many more."""
+    _, found, titles = complaint.partition(_NOT_MEASURED)
+    return titles.split("; ") if found else []
 
 
 def counted(rows: Iterable[Row]) -> dict[Change, int]:

@@ -396,3 +396,34 @@ def test_a_size_of_0_measures_nothing(project):
     result = project.run()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines("*a size is 0: nothing was measured*")
+
+
+def test_a_subtest_need_not_compare_if_its_test_does(project):
+    pytest.importorskip("_pytest.subtests")
+    project.tests(
+        """
+        def test_parts(dsocr, subtests):
+            with subtests.test("prepare"):
+                pass
+            with subtests.test("right"):
+                dsocr.compare(linear, FOUR, module=LINEAR, inputs=X)
+
+
+        def test_empty(dsocr, subtests):
+            with subtests.test("nothing"):
+                pass
+
+
+        def test_wrong(dsocr, subtests):
+            with subtests.test("wrong"):
+                dsocr.compare(one_too_many, Case("off", tokens=4), module=LINEAR, inputs=X)
+            with subtests.test("goes on"):
+                pass
+        """
+    )
+    result = project.run("--dsocr-json=rows.json", "-v")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(
+        ["*::test_parts PASSED*", "*::test_empty FAILED*", "*::test_wrong SUBFAILED?wrong?*", "*SUBPASSED?goes on?*"]
+    )
+    assert [(row["case"], row["verdict"]) for row in project.rows()] == [("4 tokens", "pass"), ("off", "fail")]

@@ -16,7 +16,7 @@ __all__ = ["forget"]
 EPILOG = """\b
 Examples:
   dsocr forget base.json 'user.head, 16 tokens, latency_s'
-  dsocr forget baselines/ 'user.head, 16 tokens, params, user by user, float32, on meta, torch 2.13.0'
+  dsocr forget baselines/ 'vision.Attention, 3x2, params' 'user.x, a, params'
 """
 
 
