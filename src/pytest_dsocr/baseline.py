@@ -68,7 +68,7 @@ def gated(row: Row, base: Row | None, source: str, *, advisory: str = "", updati
     row = replace(row, baseline=standing)
     if standing.change is not Change.REGRESSION or row.verdict is not Verdict.PASS or updating:
         return row
-    reason = _regression(standing)
+    reason = "; ".join(filter(None, (_regression(standing), row.reason)))  # a pass has a notice for a reason
     if advisory and row.metric.endswith("_s"):
         return replace(row, verdict=Verdict.INCONCLUSIVE, reason=f"{advisory}: {reason}")
     return replace(row, verdict=Verdict.FAIL, reason=reason)
@@ -77,8 +77,10 @@ def gated(row: Row, base: Row | None, source: str, *, advisory: str = "", updati
 def ungated(row: Row) -> Row:
     """Take a row's standing against a baseline off again, and the verdict that it has of it alone."""
     standing = row.baseline
-    if standing and standing.change is Change.REGRESSION and row.reason.endswith(_regression(standing)):
-        row = replace(row, verdict=Verdict.PASS, reason="")
+    if standing and standing.change is Change.REGRESSION:
+        _, regression, notice = row.reason.partition(_regression(standing))
+        if regression:
+            row = replace(row, verdict=Verdict.PASS, reason=notice.removeprefix("; "))
     return replace(row, baseline=None)
 
 

@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
-import os
 import re
 import stat
-import tempfile
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .baseline import has_moved
+from .baseline_lock import alone_with
+from .baseline_names import forget_command, row_named
+from .baseline_text import document_text, row_text, row_texts, versions_of
 from .compare import Verdict
 from .errors import ResultsError
-from .files import check_writable, write_text_atomically
-from .results import Results, json_text
-from .rows_document import SCHEMA, read_rows_text
+from .files import check_writable, write_texts_atomically
+from .results import Results
+from .rows_document import read_rows_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from .row import Device, Key, Row
 
 __all__ = ["Baseline", "Update"]
 
 ENDING = ".json"
-OPTIONAL = frozenset(("details", "band", "source", "notes", "samples", "terms", "baseline"))
-"""Fields that a stored row may lack."""
-
-_DECODER = json.JSONDecoder()
-_BLANK = re.compile(r"[ \t\n\r]*")
-LOCK_TIMEOUT_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,58 +119,37 @@ class Baseline:
         """
         results.by_key("the run")
         passed = [row for row in results.rows if row.verdict is Verdict.PASS]
-        with _alone(self.path):
+        files = dict.fromkeys(self.file_of(row.device) for row in passed)
+        with alone_with(files):
             made = [
                 _made(file, [row for row in passed if self.file_of(row.device) == file], results.environments)
-                for file in dict.fromkeys(self.file_of(row.device) for row in passed)
+                for file in files
             ]
-            written = [(update.path, text) for update, text in made if update.stored]
-            for path, _ in written:
-                check_writable(path)
-            for path, text in written:
-                write_text_atomically(path, text)
+            _write({update.path: text for update, text in made if update.stored})
         return [update for update, _ in made]
 
+    def forget(self, names: Iterable[str]) -> dict[Path, list[Row]]:
+        """Remove rows by their names, each from the file that it stands in; keep all others byte for byte.
 
-def row_texts(text: str) -> list[str]:
-    """Cut the rows out of a document that was checked, each as it stands there."""
-    texts: list[str] = []
-    for name, at in _members(text):
-        if name == "rows":
-            texts += [text[start:end] for start, end in _items(text, at)]
-    return texts
+        Raises:
+            ResultsError: a name is that of no row or of several, or a file cannot be read or written; nothing is
+                removed then.
+        """
+        files = self.files()
+        with alone_with(files):
+            read = {file: _read(file) for file in files}
+            there = [row for stored in read.values() for row in stored.rows.values()]
+            gone = {row.key: row for row in (row_named(name, there, str(self.path)) for name in names)}
+            removed = {file: [row for key, row in gone.items() if key in stored.rows] for file, stored in read.items()}
+            _write({file: _without(read[file], rows) for file, rows in removed.items() if rows})
+        return {file: rows for file, rows in removed.items() if rows}
 
-
-def _members(text: str) -> Iterator[tuple[str, int]]:
-    """Walk the members of the outer object: each name, and where its value starts."""
-    at = _after(text, _after(text, 0, "{"))
-    while text[at] != "}":
-        name, at = _DECODER.raw_decode(text, at)
-        at = _after(text, at, ":")
-        yield name, at
-        at = _after(text, _DECODER.raw_decode(text, at)[1])
-        at = _after(text, at + 1) if text[at] == "," else at
-
-
-def _items(text: str, at: int) -> Iterator[tuple[int, int]]:
-    """Walk the items of an array that starts here."""
-    at = _after(text, at + 1)
-    while text[at] != "]":
-        end = _DECODER.raw_decode(text, at)[1]
-        yield at, end
-        at = _after(text, end)
-        at = _after(text, at + 1) if text[at] == "," else at
-
-
-def _after(text: str, at: int, sign: str = "") -> int:
-    """Skip blanks, and a sign with the blanks after it."""
-    at = _blanks(text, at)
-    return _blanks(text, at + len(sign)) if sign else at
-
-
-def _blanks(text: str, at: int) -> int:
-    found = _BLANK.match(text, at)
-    return found.end() if found else at
+    def forget_commands(self, rows: Iterable[Row]) -> list[str]:
+        """Write the commands that remove rows, one for each file."""
+        of_file: dict[Path, list[Row]] = {}
+        for row in rows:
+            of_file.setdefault(self.file_of(row.device), []).append(row)
+        return [forget_command(file, gone, self._read[file].rows.values()) for file, gone in of_file.items()]
 
 
 def _exists(path: Path) -> bool:
@@ -207,27 +179,25 @@ def _made(file: Path, rows: Iterable[Row], environments: Iterable[Mapping[str, s
     """Make the new text of a file."""
     old = _read(file) if _exists(file) else _Stored({}, {}, Results())
     moved = {row.key: row for row in rows if has_moved(row, old.rows.get(row.key))}
-    texts = {**old.texts, **{key: _text(row) for key, row in moved.items()}}
-    lines = [f"  {texts[key]}" for key in sorted(texts, key=_order)]
-    kept = old.results.environments if len(texts) > len(moved) else ()
-    known = {tuple(sorted(one.items())): dict(one) for one in (*kept, *environments)}
-    head = {"schema": SCHEMA, "environments": list(known.values())}
-    start = "".join(f" {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)},\n" for key, value in head.items())
-    body = ",\n".join(lines)
-    text = f'{{\n{start} "rows": [\n{body}\n ],\n "not_run": []\n}}\n'
-    return Update(file, tuple(moved.values()), len(texts) - len(moved)), text
+    texts = {**old.texts, **{key: row_text(row) for key, row in moved.items()}}
+    kept = [row for key, row in old.rows.items() if key not in moved]
+    versions = versions_of(kept, old.results.environments, environments)
+    return Update(file, tuple(moved.values()), len(kept)), document_text(texts, versions)
 
 
-def _text(row: Row) -> str:
-    """Write a row on a line, without what a comparison has no use for, and what may be left out because it is empty."""
-    content = replace(row, terms=(), baseline=None).to_dict()
-    return json_text({name: value for name, value in content.items() if value or name not in OPTIONAL})
+def _without(stored: _Stored, gone: Iterable[Row]) -> str:
+    """Make the text of a file without some of its rows."""
+    keys = {row.key for row in gone}
+    kept = [row for key, row in stored.rows.items() if key not in keys]
+    texts = {row.key: stored.texts[row.key] for row in kept}
+    return document_text(texts, versions_of(kept, stored.results.environments))
 
 
-def _order(key: Key) -> tuple[Any, ...]:
-    """Sort rows by layer, case, metric, so that a change shows where it belongs."""
-    model, implementation, attention, dtype, layer, case, metric, device = key
-    return layer, case, metric, model, implementation, attention, dtype, device
+def _write(texts: Mapping[Path, str]) -> None:
+    """Write files, all or none."""
+    for path in texts:
+        check_writable(path)
+    write_texts_atomically(texts)
 
 
 def _slug(device: Device) -> str:
@@ -235,25 +205,3 @@ def _slug(device: Device) -> str:
     known = "-".join(filter(None, (device.type, device.name, f"torch-{device.torch}")))
     readable = re.sub(r"[^a-z0-9.]+", "-", known.lower()).strip("-")[:80]
     return f"{readable}-{hashlib.sha256(str(device).encode()).hexdigest()[:8]}"
-
-
-@contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Keep other runs of this user on this machine from updating the same baseline at the same time."""
-    from filelock import FileLock, Timeout
-
-    user = os.getuid() if hasattr(os, "getuid") else ""  # a lock file of somebody else's cannot be opened
-    name = hashlib.sha256(f"{user}{os.path.realpath(path)}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    lock = FileLock(Path(tempfile.gettempdir()) / f"pytest-dsocr-{name}.lock", timeout=LOCK_TIMEOUT_S)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        msg = f"{path}: another run has been updating it for {LOCK_TIMEOUT_S} s"
-        raise ResultsError(msg) from error
-    except OSError as error:
-        msg = f"{lock.lock_file}: cannot be locked: {error.strerror or error}"
-        raise ResultsError(msg) from error
-    try:
-        yield
-    finally:
-        lock.release()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from .errors import MeasurementError
 from .files import shown
 from .row import Change
 
@@ -15,18 +16,52 @@ if TYPE_CHECKING:
     from .results import Results
     from .row import Device, Row
 
-__all__ = ["counted", "foreign", "header", "missing_rows", "named", "not_measured", "refusals", "told"]
+__all__ = [
+    "check_identity",
+    "counted",
+    "foreign",
+    "header",
+    "missing_rows",
+    "named",
+    "not_measured",
+    "refusals",
+    "stored_and_not_measured",
+    "told",
+]
 
 MOST_NAMED = 5
+_NOT_MEASURED = "stored and not measured: "
+
+
+def check_identity(device: Device) -> None:
+    """Refuse a device that could not be told from another one: its rows would be looked for under another key.
+
+    Raises:
+        MeasurementError: it is one of CUDA, and nobody knows the version of its driver.
+    """
+    if device.cuda and not device.driver:
+        msg = (
+            f"baseline: {device}: the version of its driver cannot be read (neither by NVML nor from "
+            "/proc/driver/nvidia/version nor by nvidia-smi), and a baseline is of one driver: make one of them work, "
+            "or leave --dsocr-baseline out"
+        )
+        raise MeasurementError(msg)
 
 
 def header(baseline: Baseline, device: Device, *, updating: bool) -> str:
-    """Say, before anything runs, what this device's rows are held against."""
+    """Say, before anything runs, what this device's rows are held against.
+
+    Raises:
+        MeasurementError: the device cannot be told from others.
+        ResultsError: the baseline cannot be read.
+    """
+    check_identity(device)
     count, file = len(baseline.rows_of(device)), shown(baseline.file_of(device))
     if count:
         return f"baseline: {count} rows of this device in {file}{', to be updated' if updating else ''}"
     others = baseline.others_in(device)
-    has = f"it has rows of {'; '.join(map(str, others[:MOST_NAMED]))}" if others else f"{file} is not there"
+    gone = "has no rows" if baseline.file_of(device) in baseline.files() else "is not there"
+    has = f"it has rows of {'; '.join(map(str, others[:MOST_NAMED]))}" if others else f"{file} {gone}"
     if updating:
         return f"baseline: none yet for {device}, to be stored in {file}"
     return f"baseline: not run: none for {device}: {has}; --dsocr-update-baseline stores one"
@@ -51,19 +86,25 @@ def foreign(results: Results, stored: Collection[Row]) -> list[str]:
     return [f"baseline: none of its {len(stored)} rows of this device is of this run: {what}"]
 
 
-def refusals(missing: Collection[Row], lost: Collection[str]) -> list[str]:
-    """Say what keeps a run from updating the baseline."""
+def refusals(missing: Collection[Row], lost: Collection[str], commands: Iterable[str]) -> list[str]:
+    """Say what keeps a run from updating the baseline; ``commands`` remove what is missing, if that is meant."""
     said = []
     if lost:
         said.append(f"did not run to their end: {named(sorted(lost))}")
     if missing:
-        said.append(f"{not_measured(missing)}. What was removed on purpose, remove from the baseline: its line there")
+        said.append(f"{not_measured(missing)}. If it was removed on purpose: {'; '.join(commands)}")
     return [f"--dsocr-update-baseline: nothing was stored: {reason}" for reason in said]
 
 
 def not_measured(missing: Collection[Row]) -> str:
     """Name the stored rows that this run was to measure and did not."""
-    return f"stored and not measured: {named([row.title for row in missing])}"
+    return f"{_NOT_MEASURED}{named([row.title for row in missing])}"
+
+
+def stored_and_not_measured(complaint: str) -> list[str]:
+    """Take the titles of a sentence of :func:`not_measured`; beyond the first few the last one says how many more."""
+    _, found, titles = complaint.partition(_NOT_MEASURED)
+    return titles.split("; ") if found else []
 
 
 def counted(rows: Iterable[Row]) -> dict[Change, int]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from dsocr_cost import DeepseekOCRConfig
 
 from .baseline import gated
+from .baseline_run import check_identity
 from .compare import Judgement, Verdict, judge
 from .figures import plain_band, plain_number
 from .files import shown
@@ -137,6 +138,7 @@ class Bench:
     def _gated(self, row: Row, advisory: str) -> Row:
         if self._baseline is None:
             return row
+        check_identity(row.device)
         stored = self._stored(row.device)
         if not stored:  # a device without a baseline is told once, not with every row
             return row

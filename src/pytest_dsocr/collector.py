@@ -43,17 +43,22 @@ def attach(
         "deselected": deselected,
         "compared": compared,
     }
-    # only built-in types cross between processes: a subclass of str, as torch has for its version, kills the worker
-    setattr(report, _ATTRIBUTE, json.loads(json.dumps(content)))
+    # as plain text: a subclass of str, as torch has for its version, or half a character would kill the worker
+    setattr(report, _ATTRIBUTE, json.dumps(content))
 
 
 def attached_rows(report: pytest.TestReport) -> tuple[Row, ...]:
     """Take them off again."""
-    return tuple(Row.from_dict(row) for row in getattr(report, _ATTRIBUTE, {}).get("rows", ()))
+    return _rows_in(_attached(report))
 
 
-def _attached_not_run(report: pytest.TestReport) -> tuple[NotRun, ...]:
-    return tuple(NotRun(**one) for one in getattr(report, _ATTRIBUTE, {}).get("not_run", ()))
+def _attached(report: pytest.TestReport) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(getattr(report, _ATTRIBUTE, "{}"))
+    return content
+
+
+def _rows_in(attached: Mapping[str, Any]) -> tuple[Row, ...]:
+    return tuple(Row.from_dict(row) for row in attached.get("rows", ()))
 
 
 class Collector:
@@ -61,7 +66,8 @@ class Collector:
 
     A process names its tests on its first report. A worker that dies sends no last word, so nothing waits for one; the
     test that took it along counts as expected, since nobody can say any more whether it was. ``places`` are the file of
-    each test that brought something, relative to the rootdir, and its line, counted from 0.
+    each test that brought something, relative to the rootdir, and its line, counted from 0; ``failed`` and
+    ``expected_to_fail`` are how tests ended. Of a test that is run again the last run holds.
     """
 
     def __init__(self) -> None:
@@ -71,6 +77,8 @@ class Collector:
         self._reasons: dict[str, str] = {}
         self._skipped: set[str] = set()
         self._broken: set[str] = set()
+        self.failed: set[str] = set()
+        self.expected_to_fail: set[str] = set()
         self.places: dict[str, tuple[str, int | None]] = {}
         self.heard = False
         self.deselected = False
@@ -80,23 +88,36 @@ class Collector:
         self._expected.update(dict.fromkeys(tests))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take in a report, of this process or of a worker; a test that is run again replaces its rows."""
+        """Take in a report, of this process or of a worker."""
         self.heard = True
-        attached = getattr(report, _ATTRIBUTE, {})
+        if report.when == "setup":
+            self._forget(report.nodeid)
+        attached = _attached(report)
         self.expect(attached.get("expected", ()))
         self.deselected |= attached.get("deselected", False)
-        rows, not_run = attached_rows(report), _attached_not_run(report)
+        rows, not_run = _rows_in(attached), tuple(NotRun(**one) for one in attached.get("not_run", ()))
         if rows or not_run:
             self._rows[report.nodeid], self._not_run[report.nodeid] = rows, not_run
             self.places[report.nodeid] = report.location[0], report.location[1]
         if report.outcome != "passed":
             self._reasons.setdefault(report.nodeid, _reason(report))
+        if report.outcome == "failed":
+            self.failed.add(report.nodeid)
+        if hasattr(report, "wasxfail"):
+            self.expected_to_fail.add(report.nodeid)
         if report.outcome == "failed" and all(row.verdict is Verdict.PASS for row in rows):
             self._broken.add(report.nodeid)
         if report.outcome == "skipped" and not hasattr(report, "wasxfail") and not attached.get("compared"):
             self._skipped.add(report.nodeid)
         if report.when == CRASHED:
             self.expect([report.nodeid])
+
+    def _forget(self, test: str) -> None:
+        """Begin a test anew, which may have been run before."""
+        for by_test in (self._rows, self._not_run, self._reasons):
+            by_test.pop(test, None)
+        for tests in (self._skipped, self._broken, self.failed, self.expected_to_fail):
+            tests.discard(test)
 
     def results(self, environment: Mapping[str, str], *, stopped: str) -> Results:
         """Close the books, in the order of collection; ``stopped`` is the reason of tests that were never reached."""

@@ -61,6 +61,11 @@ class Comparer:
         self._not_run = not_run
         self._device = device or bench.device
         self._tell = tell
+        self._ended = False
+
+    def end(self) -> None:
+        """Take no more comparisons: the test is over, and nobody would see their rows."""
+        self._ended = True
 
     @property
     def config(self) -> DeepseekOCRConfig:
@@ -134,6 +139,11 @@ class Comparer:
         be measured keeps no other from it: each metric ends as a row, or is listed as *not run* with its reason.
         """
         __tracebackhide__ = True
+        if self._ended:
+            msg = (
+                f"dsocr: got the one of {self._test}, which has ended; allowed is the fixture of the test that compares"
+            )
+            raise OptionError(msg)
         measurers = [self._measurer(metric) for metric in metrics]
         name = name or _name(module if isinstance(layer, Mapping) else layer)
         rows, failures = list[Row](), list[str]()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .baseline import gated, ungated
+from .baseline_names import what_it_is
 from .baseline_run import missing_rows, named
 from .compare import Verdict
 from .errors import ResultsError
@@ -108,13 +109,8 @@ def _readable(file: Path) -> tuple[Row, ...]:
 
 def _what(rows: Iterable[Row]) -> str:
     """Say of what rows are: ``12 rows of deepseek-ocr by transformers, bfloat16, on meta, torch 2.13``."""
-    counts = Counter(_of(row) for row in rows)
+    counts = Counter(what_it_is(row) for row in rows)
     return (
         named([f"{count:,} {'row' if count == 1 else 'rows'} of {what}" for what, count in counts.most_common()])
         or "no rows"
     )
-
-
-def _of(row: Row) -> str:
-    attention = f"{row.attention} attention" if row.attention else ""
-    return ", ".join(filter(None, (f"{row.model} by {row.implementation}", attention, row.dtype, f"on {row.device}")))

@@ -6,10 +6,14 @@ import contextlib
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import ResultsError
 
-__all__ = ["check_writable", "shown", "write_text_atomically"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["check_writable", "shown", "write_text_atomically", "write_texts_atomically"]
 
 
 def shown(path: Path) -> str:
@@ -48,25 +52,47 @@ def write_text_atomically(path: Path, text: str) -> None:
     Raises:
         ResultsError: it could not be written; the old file is as it was.
     """
-    path = _target(path)
-    temporary = None
+    write_texts_atomically({path: text})
+
+
+def write_texts_atomically(texts: Mapping[Path, str]) -> None:
+    """Write each beside its file, and rename when all are written: a disk that fills up leaves all as they were.
+
+    Raises:
+        ResultsError: the file that could not be written.
+    """
+    with contextlib.ExitStack() as leftovers:
+        written = {}
+        for path, text in texts.items():
+            target = _target(path)
+            with _errors_of(target):
+                written[target] = _written_beside(target, text, leftovers)
+        for target, temporary in written.items():
+            with _errors_of(target):
+                temporary.replace(target)
+
+
+def _written_beside(path: Path, text: str, leftovers: contextlib.ExitStack) -> Path:
+    """Write a file that is to take the place of another, with its mode; if it does not, it is removed in the end."""
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", errors="replace", dir=path.parent, prefix=f".{path.name}.", delete=False
+    ) as file:  # a file name that is no text, in the name of a test, becomes question marks
+        temporary = Path(file.name)
+        leftovers.callback(temporary.unlink, missing_ok=True)
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
+    return temporary
+
+
+@contextlib.contextmanager
+def _errors_of(path: Path) -> Iterator[None]:
     try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", errors="replace", dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:  # a file name that is no text, in the name of a test, becomes question marks
-            temporary = Path(file.name)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
-        temporary.replace(path)
+        yield
     except OSError as error:
         msg = f"{path}: cannot be written: {error.strerror or error}"
         raise ResultsError(msg) from error
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(FileNotFoundError):
-                temporary.unlink()
 
 
 def _target(path: Path) -> Path:

@@ -11,16 +11,19 @@ from .metrics import FAMILIES
 from .state import NOT_RUN, ROWS, USES, run_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .comparer import Comparer
 
 __all__ = ["dsocr"]
 
 
 @pytest.fixture
-def dsocr(request: pytest.FixtureRequest) -> Comparer:
+def dsocr(request: pytest.FixtureRequest) -> Iterator[Comparer]:
     """Compare predictions with measurements: ``dsocr.compare(layer, case)``.
 
-    A test that asks for it and compares nothing fails: a measurement of nothing is never a pass.
+    A test that asks for it and compares nothing fails: a measurement of nothing is never a pass. It serves that test
+    alone, since rows are the test's; whoever keeps it longer gets an error.
     """
     from .benchmark import tell_benchmark
     from .comparer import Comparer
@@ -29,7 +32,7 @@ def dsocr(request: pytest.FixtureRequest) -> Comparer:
     rows = request.node.stash.setdefault(ROWS, [])
     families = [mark.name for mark in request.node.iter_markers() if mark.name in FAMILIES]
     run = run_of(request.config)
-    return Comparer(
+    comparer = Comparer(
         run.bench,
         request.node.nodeid,
         families,
@@ -38,3 +41,5 @@ def dsocr(request: pytest.FixtureRequest) -> Comparer:
         device=run.device_for_test(),
         tell=partial(tell_benchmark, request),
     )
+    yield comparer
+    comparer.end()

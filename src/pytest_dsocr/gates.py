@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .row import Row
     from .tolerances import Tolerances
 
-__all__ = ["repeated_keys", "required", "unmet_requirements", "unused_rule", "unused_rules"]
+__all__ = ["repeated_keys", "required", "unheeded", "unmet_requirements", "unused_rule", "unused_rules"]
 
 
 def unmet_requirements(results: Results, required: Collection[str], families: Mapping[str, str]) -> list[str]:
@@ -96,3 +96,15 @@ def repeated_keys(results: Results) -> list[str]:
         f"{row.test}: give the cases, or the layers, different names"
         for key, row in repeated.items()
     ]
+
+
+def unheeded(results: Results, failed: Collection[str], expected: Collection[str]) -> list[str]:
+    """List, as a sentence, the rows that fail although their tests did not, whoever has seen to that.
+
+    ``expected`` are tests of which the failure was.
+    """
+    red = (Verdict.FAIL, Verdict.ERROR)
+    rows = [row for row in results.rows if row.verdict in red and row.test not in failed and row.test not in expected]
+    if not rows:
+        return []
+    return [f"{len(rows)} rows fail, and their tests did not: {named([row.title for row in rows])}"]

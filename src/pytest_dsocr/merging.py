@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .baseline_run import stored_and_not_measured
 from .errors import ResultsError
 from .gates import required, unmet_requirements, unused_rule
 from .markers import is_for_another_device
@@ -103,12 +104,18 @@ def _not_run(parts: Sequence[_Part]) -> Iterable[NotRun]:
 
 
 def _complaints(said: Iterable[str], whole: Results, families: Mapping[str, str]) -> Iterable[str]:
-    """Say anew what can be told from all rows together, and keep the rest."""
+    """Say anew what can be told from all rows together, and keep the rest.
+
+    Which rows are stored they do not tell, so what one part misses is missing unless another part has it.
+    """
     rules = {row.rule for row in whole.rows}
+    titles = {row.title for row in whole.rows}
     requirements: dict[str, None] = {}
     for complaint in said:
         if what := required(complaint):
             requirements[what] = None
+            if not titles.issuperset(stored_and_not_measured(complaint)):
+                yield complaint
         elif unused_rule(complaint) not in rules:
             yield complaint
     yield from unmet_requirements(whole, requirements, families)

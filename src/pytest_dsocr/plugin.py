@@ -10,13 +10,14 @@ from dsocr_cost import DsocrError
 
 from . import hookspec
 from .collector import attach
-from .compare import Verdict
 from .fixtures import dsocr
 from .markers import MARKERS, bad_marks, missing_gpu
 from .options import Options, add_options
+from .outcome import settle
 from .report.properties import properties_of
 from .report.text import printable
-from .state import NOT_RUN, ROWS, RUN, USES, Run, run_of
+from .startup import check
+from .state import CALLED, NOT_RUN, ROWS, RUN, SETTLED, USES, Run, run_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from .measure.measurement import Measurer
     from .reference.reference import Reference
-    from .row import Row
 
 __all__ = ["dsocr"]
 
@@ -47,7 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         run = config.stash[RUN] = Run(config, Options.from_pytest_config(config))
         if not (config.option.help or config.option.collectonly):
-            run.check()
+            check(run, config)
         config.pluginmanager.register(run.collector, "dsocr-collector")
     except DsocrError as error:
         raise pytest.UsageError(str(error)) from error
@@ -136,9 +136,19 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a GPU test without its GPU."""
     item.stash.setdefault(ROWS, []).clear()  # a test that is run again starts anew
     item.stash.setdefault(NOT_RUN, []).clear()
+    item.stash[CALLED], item.stash[SETTLED] = False, 0
     reason = missing_gpu(item.iter_markers(), run_of(item.config).device)
     if reason:
         pytest.skip(reason)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Note when a test has ended: reports before that are those of its subtests."""
+    try:
+        yield
+    finally:
+        item.stash[CALLED] = True
 
 
 @pytest.hookimpl(wrapper=True)
@@ -151,22 +161,8 @@ def pytest_runtest_makereport(
         return report
     rows, not_run = item.stash[ROWS], item.stash[NOT_RUN]
     report.user_properties += properties_of(rows)
-    if call.when == "call" and report.outcome == "passed" and not rows:
-        report.outcome = "failed"
-        report.longrepr = "asked for the fixture dsocr and compared nothing: a measurement of nothing is never a pass"
     run = run_of(item.config)
-    advice: list[Row] = []
-    caught = [row for row in rows if row.verdict is not Verdict.PASS]
-    ended = call.when == "call" and report.outcome in ("passed", "skipped") and not hasattr(report, "wasxfail")
-    if ended and caught:
-        worse = next((row for row in caught if not run.bench.is_advice(row)), None)
-        if worse:
-            report.outcome = "failed"
-            report.longrepr = f"caught a comparison that came to {worse.verdict}: {printable(worse.reason)}"
-        elif report.outcome == "passed":
-            advice = caught
-            report.outcome = "skipped"
-            report.longrepr = (str(item.path), item.location[1] or 0, f"Skipped: inconclusive: {advice[0].reason}")
+    compared = settle(report, item, call, lambda row: run.bench.is_advice(row))
     expected = [] if run.announced else [other.nodeid for other in item.session.items if _compares(other)]
     run.announced = True
     if rows or not_run or expected:
@@ -176,7 +172,7 @@ def pytest_runtest_makereport(
             not_run=not_run,
             expected=expected,
             deselected=run.deselected,
-            compared=bool(advice),
+            compared=compared,
         )
     return report
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .registry import Registry
     from .tolerances import Tolerances
 
-__all__ = ["NOT_RUN", "ROWS", "RUN", "USES", "Run", "run_of"]
+__all__ = ["CALLED", "NOT_RUN", "ROWS", "RUN", "SETTLED", "USES", "Run", "run_of"]
 
 STOPPED = "the run ended before it"
 NARROWING = ("keyword", "markexpr", "lf", "deselect", "ignore", "ignore_glob")
@@ -133,45 +133,6 @@ class Run:
         """Predict a layer's time; the model of this device is made when the first one asks."""
         return self.latency_model.predict(layer, case, execution)
 
-    def check(self) -> None:
-        """Refuse now what could not work later. Imports torch only to look for a GPU that was asked for.
-
-        Raises:
-            DsocrError: an option, a tolerance file, a config.json or an output path that cannot be used.
-        """
-        from .outputs import check_outputs
-
-        asked = self.options
-        if (
-            asked.tolerances
-            or asked.config
-            or asked.require
-            or asked.flop_formulas
-            or asked.reference != "transformers"
-        ):
-            # by the hooks that are there now; the first comparison asks again, when all conftest files are read
-            from .registry import Registry
-
-            Registry.from_hooks(self._config, asked).tolerances(asked)
-        if asked.config:
-            from dsocr_cost import DeepseekOCRConfig
-
-            DeepseekOCRConfig.from_hf(asked.config)
-        _ = self.device
-        if asked.devices:
-            from dsocr_cost.device import load_devices
-
-            load_devices(asked.devices)
-        if asked.profile:
-            _ = self.latency_model.calibration
-            if self.device != "meta":
-                _ = self.latency_model.profile
-        self.baseline_header()  # reads it
-        if not self.on_worker:
-            check_outputs(asked.json, asked.reports, self.baseline)
-            if asked.update_baseline and self.baseline:
-                self.baseline.check_writable()
-
     @property
     def takes_all(self) -> bool:
         """Whether this run took on everything that the project has for this device."""
@@ -208,12 +169,13 @@ class Run:
 
     def finish(self) -> None:
         """Close the books, write the rows, and note what makes the run red although no test failed."""
-        from .gates import repeated_keys, unmet_requirements, unused_rules
+        from .gates import repeated_keys, unheeded, unmet_requirements, unused_rules
         from .github import add_to_step_summary
         from .measure.device import device_names
 
         self.results = self.collector.results(environment(), stopped=STOPPED)
         self.complaints += repeated_keys(self.results)
+        self.complaints += unheeded(self.results, self.collector.failed, self.collector.expected_to_fail)
         if self.options.require:
             self.complaints += unmet_requirements(self.results, self.options.require, self.families)
         if self.results.rows and self.full:
@@ -244,7 +206,8 @@ class Run:
             if missing and "baseline" in self.options.require:
                 self.complaints.append(f"--dsocr-require baseline: {not_measured(missing)}")
             return
-        refused = refusals(missing, self.collector.lost(results))
+        commands = self.baseline.forget_commands(missing)
+        refused = refusals(missing, self.collector.lost(results), commands)
         self.complaints += refused
         if not refused:
             self.notices += told(self.baseline.update(results))
@@ -277,6 +240,10 @@ RUN = pytest.StashKey[Run]()
 ROWS = pytest.StashKey[list[Row]]()
 NOT_RUN = pytest.StashKey[list[NotRun]]()
 USES = pytest.StashKey[bool]()
+CALLED = pytest.StashKey[bool]()
+"""Whether a test's own call has ended."""
+SETTLED = pytest.StashKey[int]()
+"""How many of a test's rows an earlier phase has answered for."""
 
 
 def run_of(config: pytest.Config) -> Run:

@@ -45,6 +45,8 @@ def dsocr(*arguments, command=DSOCR, **options):
         pytest.param(("merge", "{rows}", "-o", "all.json"), id="merge"),
         pytest.param(("compare", "{rows}", "{rows}"), id="compare"),
         pytest.param(("report", "{rows}", "-o", "rows.json"), id="report"),
+        pytest.param(("check", "{rows}"), id="check"),
+        pytest.param(("forget", "{rows}", "vision.Attention, 1024 view, tensor_flops"), id="forget"),
     ],
 )
 def test_nothing_slow_is_imported(write, make_row, tmp_path, arguments):
@@ -53,6 +55,15 @@ def test_nothing_slow_is_imported(write, make_row, tmp_path, arguments):
     result = dsocr(*(one.format(rows=rows) for one in arguments), command=command, cwd=tmp_path)
     assert result.returncode == 0
     assert result.stderr == "[]\n"
+
+
+def test_what_measures_says_without_torch_that_it_needs_it(tmp_path):
+    """A module that is None in ``sys.modules`` is one that is not there."""
+    without = "import sys; sys.modules['torch'] = None; from pytest_dsocr.cli.main import main; main()"
+    command = (sys.executable, "-c", without)
+    result = dsocr("calibrate", "--device", "cpu", "-o", "cpu.json", command=command, cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == "Error: calibrate: needs torch, which is not installed\n"
 
 
 def test_the_installed_command_prints_json():

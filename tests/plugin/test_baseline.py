@@ -1,8 +1,13 @@
 """A run against its baseline: what moved turns red, what an update stores, and what keeps it from storing anything."""
 
 import json
+import shlex
+import textwrap
 
 import pytest
+from click.testing import CliRunner
+
+from pytest_dsocr.cli.main import dsocr
 
 TESTS = """
 SIZES = [4, 8]
@@ -192,10 +197,11 @@ def test_a_worker_that_dies_is_red_and_names_what_is_missing_and_nothing_is_stor
     stored.tests(TESTS.replace("def test_params(dsocr):", "def test_params(dsocr):\n    __import__('os')._exit(9)"))
     result = stored.spawn("-n2", "--dsocr-baseline=base.json", "--dsocr-update-baseline")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
+    gone = "user.linear, any, params"
     result.stdout.fnmatch_lines(
         [
             "dsocr: --dsocr-update-baseline: nothing was stored: did not run to their end: *::test_params",
-            "dsocr: --dsocr-update-baseline: nothing was stored: stored and not measured: user.linear, any, params. *",
+            f"*: stored and not measured: {gone}. If it was removed on purpose: dsocr forget base.json '{gone}'",
         ]
     )
     assert text(stored) == before
@@ -206,6 +212,29 @@ def test_a_run_that_was_stopped_stores_nothing(stored):
     stored.tests("def test_breaks(dsocr):\n    raise ValueError\n" + TESTS.replace("SIZES = [4, 8]", "SIZES = [32]"))
     assert stored.run("-x", "--dsocr-baseline=base.json", "--dsocr-update-baseline").ret == pytest.ExitCode.TESTS_FAILED
     assert text(stored) == before
+
+
+def test_the_command_of_a_refusal_lets_the_next_update_store(stored):
+    """Of two models with a row of one name each, it names the whole key of the one that is gone."""
+    other = json.loads(text(stored))
+    other["rows"] += [{**other["rows"][0], "dtype": "bfloat16"}]
+    stored.write("base.json", json.dumps(other))
+    stored.tests(TESTS.replace("[4, 8]", "[4, 16]"))
+    refused = stored.run("--dsocr-baseline=base.json", "--dsocr-update-baseline")
+    assert refused.ret == pytest.ExitCode.TESTS_FAILED
+    (line,) = [line for line in refused.outlines if "stored and not measured" in line]
+    command = shlex.split(line.partition("on purpose: ")[2])
+    assert command[:3] == ["dsocr", "forget", "base.json"]
+    done = CliRunner().invoke(dsocr, command[1:])
+    assert done.exit_code == 0, done.output
+    assert stored.run("--dsocr-baseline=base.json", "--dsocr-update-baseline").ret == pytest.ExitCode.OK
+    stored.run("--dsocr-baseline=base.json").stdout.fnmatch_lines(["dsocr: against the baseline: 3 same"])
+
+
+def test_a_file_of_which_all_was_forgotten_has_no_rows(stored):
+    stored.write("base.json", '{"schema": 2, "environments": [], "rows": [], "not_run": []}')
+    result = stored.run("--dsocr-baseline=base.json")
+    result.stdout.fnmatch_lines(["dsocr: baseline: not run: none for meta, torch *: base.json has no rows; *"])
 
 
 def test_an_update_without_a_baseline_is_refused(project):
@@ -249,6 +278,159 @@ def test_a_regression_that_a_test_catches_fails_it_all_the_same(stored, end):
     )
     result = stored.run("--dsocr-baseline=base.json", "-k", "catches")
     result.assert_outcomes(failed=1, deselected=5)
+
+
+WAYS_OUT = {
+    "an xfail in the test": """
+        def test_out(dsocr):
+            try:
+                test_flops(dsocr, 4)
+            except BaseException:
+                pytest.xfail("known")
+    """,
+    "a marker": """
+        @pytest.mark.xfail(reason="known")
+        def test_out(dsocr):
+            test_flops(dsocr, 4)
+    """,
+    "a strict marker": """
+        @pytest.mark.xfail(reason="known", strict=True)
+        def test_out(dsocr):
+            test_flops(dsocr, 4)
+    """,
+    "caught in the setup, which skips": """
+        @pytest.fixture
+        def early(dsocr):
+            try:
+                test_flops(dsocr, 4)
+            except BaseException:
+                pytest.skip("later")
+
+        def test_out(dsocr, early):
+            pass
+    """,
+    "caught in the teardown": """
+        @pytest.fixture
+        def late(dsocr):
+            yield
+            try:
+                test_flops(dsocr, 4)
+            except BaseException:
+                pass
+
+        def test_out(dsocr, late):
+            dsocr.compare(1024, FOUR, module=LINEAR, inputs=X, name="user.as_ever")
+    """,
+    "a hook that calls it passed": """
+        def test_out(dsocr):
+            test_flops(dsocr, 4)
+    """,
+}
+CALLS_IT_PASSED = """
+import pytest
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item):
+    report = yield
+    if item.name == "test_out":
+        report.outcome = "passed"
+    return report
+"""
+
+
+@pytest.mark.parametrize("how", [(), ("-n1",)], ids=["plain", "xdist"])
+@pytest.mark.parametrize("way", WAYS_OUT)
+def test_a_regression_is_red_however_its_test_ends(stored, way, how):
+    one_more_matmul(stored)
+    names = "from test_it import test_flops\n\ntest_flops.__test__ = False\n"
+    stored.tests(f"{names}{textwrap.dedent(WAYS_OUT[way])}", name="test_out.py")
+    if "hook" in way:
+        stored.write("conftest.py", CALLS_IT_PASSED)
+    result = (stored.spawn if how else stored.run)("--dsocr-baseline=base.json", "-k", "test_out", *how)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["dsocr: against the baseline: *1 regression"])
+
+
+def test_an_expected_failure_that_grew_says_both(stored):
+    one_more_matmul(stored)
+    marked = '@pytest.mark.xfail(reason="known")\n@pytest.mark.parametrize'
+    stored.tests(LARGER + TESTS.replace("@pytest.mark.parametrize", marked))
+    result = stored.run("--dsocr-baseline=base.json", "-k", "4")
+    result.assert_outcomes(failed=1, deselected=2)
+    result.stdout.fnmatch_lines(
+        [
+            "an expected failure does not excuse it: user.linear, 4 tokens, tensor_flops: regression: +200% of the *",
+            "  if meant    --dsocr-update-baseline stores it",
+        ]
+    )
+
+
+def test_a_prediction_that_is_expected_not_to_hold_is_green_where_nothing_grew(stored):
+    marked = '@pytest.mark.xfail(reason="known")\n@pytest.mark.parametrize'
+    stored.tests(TESTS.replace("@pytest.mark.parametrize", marked) + "\n\ndef linear(tokens):\n    return 1\n")
+    result = stored.run("--dsocr-baseline=base.json")
+    result.assert_outcomes(xfailed=2, passed=1)
+    assert result.ret == pytest.ExitCode.OK
+
+
+RERUN = """
+import pytest
+from _pytest.runner import runtestprotocol
+
+
+def pytest_runtest_protocol(item, nextitem):
+    for again in (False, True):
+        for report in runtestprotocol(item, nextitem=nextitem, log=False):
+            if report.failed and not again:
+                report.outcome = "rerun"
+            item.ihook.pytest_runtest_logreport(report=report)
+    return True
+
+
+def pytest_report_teststatus(report):
+    return ("rerun", "R", "RERUN") if report.outcome == "rerun" else None
+"""
+
+
+@pytest.mark.parametrize(
+    ("second", "ret", "verdicts", "not_run"),
+    [
+        pytest.param("test_flops(dsocr, 4)", 1, ["fail"], 0, id="regresses again"),
+        pytest.param('pytest.skip("later")', 0, [], 1, id="is skipped"),
+        pytest.param("raise ValueError", 1, [], 1, id="breaks before it compares"),
+        pytest.param("small(dsocr)", 0, ["pass"], 0, id="is as stored"),
+    ],
+)
+def test_of_a_test_that_is_run_again_the_last_run_holds(stored, second, ret, verdicts, not_run):
+    """The first time it regresses."""
+    small = (
+        TESTS.partition("@pytest")[0]
+        + """
+RUNS = []
+
+
+def small(dsocr):
+    dsocr.compare(lambda tokens: 1024, FOUR, module=LINEAR, inputs=X, name="user.linear")
+
+
+def test_twice(dsocr):
+    RUNS.append(1)
+    if len(RUNS) == 1:
+        test_flops(dsocr, 4)
+    else:
+        SECOND
+"""
+    )
+    one_more_matmul(stored)
+    stored.write("conftest.py", RERUN)
+    names = "from test_it import test_flops\n\ntest_flops.__test__ = False\n"
+    stored.tests(names + small.replace("SECOND", second), name="test_twice.py")
+    result = stored.run("--dsocr-baseline=base.json", "--dsocr-json=rows.json", "-k", "twice")
+    assert result.ret == ret
+    document = stored.document()
+    assert [row["verdict"] for row in document["rows"]] == verdicts
+    assert len(document["not_run"]) == not_run
 
 
 def test_rows_that_vanished_are_named_although_something_else_was_skipped(stored):

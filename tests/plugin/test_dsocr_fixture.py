@@ -396,3 +396,56 @@ def test_a_size_of_0_measures_nothing(project):
     result = project.run()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines("*a size is 0: nothing was measured*")
+
+
+def test_a_subtest_need_not_compare_if_its_test_does(project):
+    pytest.importorskip("_pytest.subtests")
+    project.tests(
+        """
+        def test_parts(dsocr, subtests):
+            with subtests.test("prepare"):
+                pass
+            with subtests.test("right"):
+                dsocr.compare(linear, FOUR, module=LINEAR, inputs=X)
+
+
+        def test_empty(dsocr, subtests):
+            with subtests.test("nothing"):
+                pass
+
+
+        def test_wrong(dsocr, subtests):
+            with subtests.test("wrong"):
+                dsocr.compare(one_too_many, Case("off", tokens=4), module=LINEAR, inputs=X)
+            with subtests.test("goes on"):
+                pass
+        """
+    )
+    result = project.run("--dsocr-json=rows.json", "-v")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(
+        ["*::test_parts PASSED*", "*::test_empty FAILED*", "*::test_wrong SUBFAILED?wrong?*", "*SUBPASSED?goes on?*"]
+    )
+    assert [(row["case"], row["verdict"]) for row in project.rows()] == [("4 tokens", "pass"), ("off", "fail")]
+
+
+def test_the_fixture_of_a_test_that_has_ended_compares_no_more(project):
+    """Its rows would be nobody's: a regression among them would be seen by no gate."""
+    project.tests(
+        """
+        KEPT = []
+
+
+        def test_keeps_it(dsocr):
+            dsocr.compare(linear, FOUR, module=LINEAR, inputs=X)
+            KEPT.append(dsocr)
+
+
+        def test_uses_it():
+            KEPT[0].compare(linear, Case("8 tokens", tokens=4), module=LINEAR, inputs=X)
+        """
+    )
+    result = project.run("--dsocr-json=rows.json")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*OptionError: dsocr: got the one of test_it.py::test_keeps_it, which has ended; *"])
+    assert len(project.rows()) == 1

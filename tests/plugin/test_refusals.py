@@ -1,6 +1,7 @@
 """What cannot work is refused before any test runs: exit code 4, and file, key, what it got and what is allowed."""
 
 import json
+import os
 
 import pytest
 
@@ -180,3 +181,48 @@ def test_no_worker_starts_after_a_refusal(project, refused, args, words):
     project.write("bad.toml", "[default]\nspeed = 0\n")
     result = refused("-n2", *args, words=words, spawn=True)
     assert "workers" not in result.stdout.str()
+
+
+WITHOUT_TORCH = """
+import sys
+
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "torch":
+            raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+
+sys.meta_path.insert(0, Refuse())
+"""
+
+
+@pytest.fixture
+def without_torch(project, monkeypatch):
+    """Run processes in which torch is not installed."""
+    project.write("absent/sitecustomize.py", WITHOUT_TORCH)
+    monkeypatch.setenv("PYTHONPATH", str(project.path / "absent"), prepend=os.pathsep)
+
+
+@pytest.mark.parametrize(
+    ("options", "option"),
+    [
+        (("--dsocr-baseline=base.json",), "--dsocr-baseline (ini: dsocr_baseline)"),
+        (("--dsocr-baseline=base.json", "--dsocr-update-baseline"), "--dsocr-baseline (ini: dsocr_baseline)"),
+        (("--dsocr-device=cuda",), "--dsocr-device (ini: dsocr_device)"),
+        (("--dsocr-device=auto", "--dsocr-baseline=base"), "--dsocr-device (ini: dsocr_device)"),
+        (("--dsocr-device=cpu", "--dsocr-profile=cpu.json"), "--dsocr-profile (ini: dsocr_profile)"),
+    ],
+    ids=["a baseline", "an update of it", "a card", "whatever is there", "a profile"],
+)
+@pytest.mark.usefixtures("without_torch")
+def test_what_needs_torch_is_refused_without_it(refused, options, option):
+    refused(*options, words=[f"{option}: needs torch, which cannot be imported: No module named 'torch'"], spawn=True)
+
+
+@pytest.mark.usefixtures("without_torch")
+def test_reports_and_requirements_need_no_torch(project):
+    project.plain_test()
+    outputs = ("--dsocr-json=rows.json", "--dsocr-report=rows.html")
+    assert project.spawn(*outputs).ret == pytest.ExitCode.OK
+    assert project.spawn(*outputs, "--dsocr-require=flops").ret == pytest.ExitCode.TESTS_FAILED

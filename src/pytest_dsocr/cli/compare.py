@@ -16,7 +16,7 @@ from ..rows_document import read_rows_text
 from .compare_document import compare_document
 from .compare_text import compare_text
 
-__all__ = ["compare"]
+__all__ = ["compare", "require_files"]
 
 RED = 1
 """Exit code where something regressed or fails."""
@@ -53,7 +53,7 @@ def compare(
     Rows of BASE on devices that HEAD has no row of are left out.
     """
     results, baseline = Results.read(head), Baseline(base)
-    _require_files(baseline)
+    require_files(baseline)
     comparison = compared(results, printable(str(head)), baseline)
     if as_json:
         click.echo(json_text(compare_document(comparison, base, head, everything=everything), indent=1))
@@ -63,8 +63,12 @@ def compare(
         ctx.exit(RED)
 
 
-def _require_files(baseline: Baseline) -> None:
-    """Refuse a path where there is nothing."""
+def require_files(baseline: Baseline) -> None:
+    """Refuse a path where there is nothing.
+
+    Raises:
+        ResultsError: what is missing.
+    """
     if baseline.files():
         return
     if not baseline.path.is_dir():

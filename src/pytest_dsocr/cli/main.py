@@ -26,6 +26,7 @@ COMMANDS = (
     "completion",
     "cost",
     "fit",
+    "forget",
     "merge",
     "report",
     "roofline",
@@ -34,6 +35,9 @@ COMMANDS = (
     "vram",
 )
 """Subcommands; each is in the module of its name beside this one."""
+
+MEASURES_WITH = ("torch", "transformers")
+"""What only the subcommands that measure need."""
 
 READER_LEFT = 128 + 13
 """Exit code where nobody reads on: a shell's for a command that SIGPIPE ended."""
@@ -60,6 +64,7 @@ Examples:
   dsocr roofline --device "RTX 5090" -o roofline.svg
   dsocr merge shard-1.json shard-2.json -o rows.json
   dsocr compare base.json rows.json
+  dsocr forget base.json 'user.head, 16 tokens, params'
   dsocr report rows.json -o rows.html
   dsocr COMMAND --help
 """
@@ -109,7 +114,8 @@ class LazyGroup(click.Group):
         """Run the subcommand.
 
         Raises:
-            CommandError: what a DsocrError or the output said, with the option that it is about.
+            CommandError: what a DsocrError or the output said, with the option that it is about; or what it needs and
+                is not installed.
         """
         try:
             with _reader_may_leave():
@@ -117,6 +123,11 @@ class LazyGroup(click.Group):
         except DsocrError as error:
             command = self.get_command(ctx, ctx.invoked_subcommand or "")
             raise CommandError(printable(_with_option(str(error), command.params if command else ()))) from error
+        except ModuleNotFoundError as error:
+            if error.name not in MEASURES_WITH:
+                raise
+            said = f"{ctx.invoked_subcommand}: needs {error.name}, which is not installed"
+            raise CommandError(said) from error
         except KeyboardInterrupt:
             raise click.exceptions.Exit(130) from None
 

@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 import platform
-import subprocess
 from pathlib import Path
 from typing import Any
 
 from ..errors import OptionError
 from ..row import Device
 from ..tolerances import short_device_name
+from .driver import driver_version
 
-__all__ = ["card_of", "cpu_name", "device_names", "fingerprint", "free_card", "placement", "resolve_device"]
+__all__ = [
+    "card_of",
+    "cpu_name",
+    "device_names",
+    "fingerprint",
+    "free_card",
+    "placement",
+    "require_torch",
+    "resolve_device",
+]
+
+
+def require_torch(option: str) -> None:
+    """Refuse an option that cannot be followed without torch.
+
+    Raises:
+        OptionError: torch is not installed, or cannot be loaded.
+    """
+    try:
+        import torch  # noqa: F401
+    except (ImportError, OSError) as error:
+        msg = f"{option}: needs torch, which cannot be imported: {error}; install it, or leave the option out"
+        raise OptionError(msg) from error
 
 
 def resolve_device(asked: str) -> str:
@@ -79,7 +101,7 @@ def fingerprint(device: str) -> Device:
         type="cuda",
         name=properties.name,
         capability=f"{properties.major}.{properties.minor}",
-        driver=_driver_version(),
+        driver=driver_version(),
         torch=torch.__version__,
         cuda=torch.version.cuda or "",
     )
@@ -101,13 +123,3 @@ def cpu_name(told: Path = Path("/proc/cpuinfo")) -> str:
 def device_names(device: Device) -> tuple[str, ...]:
     """List the names under which a rule can mean this device."""
     return (device.type, short_device_name(device.name)) if device.name else (device.type,)
-
-
-def _driver_version() -> str:
-    """Ask the driver's own tool; empty where it is not installed."""
-    query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
-    try:
-        answer = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return answer.stdout.partition("\n")[0].strip()

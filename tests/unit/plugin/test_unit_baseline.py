@@ -186,6 +186,13 @@ def test_a_slower_time_says_how_sure_that_is(time):
     assert row.reason == f"regression: +100% of the stored (rank test: p = {1 / 12870:.2g})"
 
 
+def test_a_regression_that_is_faster_than_predicted_says_both(time):
+    """Predicted 3 s, stored 1 s, measured 2 s: both are news."""
+    row = gated(time(2, reason="notice: faster than predicted"), time(1), "")
+    assert row.reason.startswith("regression: +100% of the stored (rank test: p")
+    assert row.reason.endswith("); notice: faster than predicted")
+
+
 @pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE])
 def test_a_verdict_that_is_worse_already_stays(count, verdict):
     row = gated(count(200, verdict=verdict, reason="why"), count(100), "")
@@ -212,8 +219,9 @@ def test_a_run_that_takes_over_what_moved_fails_nothing(count):
 @pytest.mark.parametrize("advisory", ["", "advisory"])
 @pytest.mark.parametrize("verdict", list(Verdict))
 @pytest.mark.parametrize("measured", [100, 200])
-def test_without_its_standing_a_row_is_what_it_was(time, advisory, verdict, measured):
-    row = time(measured, verdict=verdict, reason="" if verdict is Verdict.PASS else "why")
+@pytest.mark.parametrize("reason", ["", "notice: faster than predicted"], ids=["", "with a notice"])
+def test_without_its_standing_a_row_is_what_it_was(time, advisory, verdict, measured, reason):
+    row = time(measured, verdict=verdict, reason=reason)
     assert ungated(gated(row, time(100), "base.json", advisory=advisory)) == row
 
 

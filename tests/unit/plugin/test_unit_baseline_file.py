@@ -4,6 +4,8 @@ import errno
 import json
 import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_dsocr import Device, Results, ResultsError, Row, Verdict
-from pytest_dsocr import baseline_file as module
-from pytest_dsocr.baseline_file import Baseline, row_texts
+from pytest_dsocr import Device, Results, ResultsError, Row, Verdict, baseline_file, baseline_lock, files
+from pytest_dsocr.baseline_file import Baseline
+from pytest_dsocr.baseline_text import row_texts
 from pytest_dsocr.row import AgainstBaseline, Change, Term
 
 META = Device("meta", torch="2.13.0")
@@ -278,6 +280,33 @@ def test_the_versions_of_all_rows_that_stand_there_are_kept_once(tmp_path, run_o
     assert Results.read(path).environments == later
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "known"),
+    [
+        pytest.param({"platform": "Linux-6.1"}, {"platform": "Linux-6.2"}, 1, id="another build of the kernel"),
+        pytest.param({"platform": "Linux-6.1"}, {"platform": "macOS-15"}, 2, id="another system"),
+        pytest.param({"numpy": "2.3"}, {"numpy": "2.4"}, 2, id="another numpy"),
+        pytest.param({"torch": "2.13.0+cpu"}, {"torch": "2.13.0+cu128"}, 2, id="another build of torch"),
+        pytest.param({"torch": "2.12.0"}, {}, 1, id="a torch that no row is of"),
+    ],
+)
+def test_versions_that_no_row_can_be_of_go_with_an_update(tmp_path, run_of, before, now, known):
+    usual = {"torch": "2.13.0", "platform": "Linux-6.1", "numpy": "2.4"}
+    update(tmp_path / "rows.json", run_of(1, 2, environments=({**usual, **before},)))
+    update(tmp_path / "rows.json", run_of(1, 9, environments=({**usual, **now},)))
+    environments = Results.read(tmp_path / "rows.json").environments
+    assert len(environments) == known
+    assert environments[-1] == {**usual, **now}
+
+
+def test_versions_stay_as_they_are_where_nothing_moved(tmp_path, run_of):
+    path = tmp_path / "rows.json"
+    update(path, run_of(1, environments=({"torch": "2.12.0"}, *HERE)))
+    before = path.read_bytes()
+    update(path, run_of(1, environments=({"torch": "2.13.0", "numpy": "2.5"},)))
+    assert path.read_bytes() == before
+
+
 def test_two_rows_of_one_key_store_nothing(tmp_path, run_of):
     with pytest.raises(ResultsError, match=r"^the run: rows: 2 have the key of"):
         update(tmp_path / "rows.json", Results((*run_of(1).rows, *run_of(2).rows)))
@@ -306,7 +335,7 @@ def contents(folder):
         pytest.param(os, "fsync", errno.ENOSPC, id="a full disk"),
         pytest.param(Path, "replace", errno.EACCES, id="a rename that is denied"),
         pytest.param(Path, "open", errno.EACCES, id="a file that takes no writing"),
-        pytest.param(module.tempfile, "NamedTemporaryFile", errno.EROFS, id="a folder that takes no file"),
+        pytest.param(files.tempfile, "NamedTemporaryFile", errno.EROFS, id="a folder that takes no file"),
     ],
 )
 def test_what_cannot_be_written_stays_as_it_was(stored, run_of, monkeypatch, owner, name, code):
@@ -378,20 +407,75 @@ def test_a_device_s_file_that_takes_no_writing_is_refused_before_anything_runs(s
         Baseline(stored).check_writable()
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is full")
+def test_a_disk_that_fills_up_while_the_second_file_is_written_changes_neither(stored, run_of, monkeypatch):
+    """The second temporary file stands on a device that takes nothing."""
+    before, opened = contents(stored), []
+    make = files.tempfile.NamedTemporaryFile
+
+    def filling_up(*args, **given):
+        if not given.get("delete", True):
+            opened.append(given["prefix"])
+        file = make(*args, **given)
+        if len(opened) == 2 and not given.get("delete", True):
+            os.dup2(os.open("/dev/full", os.O_WRONLY), file.fileno())
+        return file
+
+    monkeypatch.setattr(files.tempfile, "NamedTemporaryFile", filling_up)
+    with pytest.raises(ResultsError, match=f"cannot be written: {os.strerror(errno.ENOSPC)}$"):
+        update(stored, Results((*run_of(9).rows, *run_of(9, device=H200).rows)))
+    assert len(opened) == 2
+    assert contents(stored) == before
+
+
 # --- one at a time ---
 
 
-def test_another_run_that_does_not_end_is_told(stored, run_of, monkeypatch):
+@pytest.mark.parametrize("name", ["the folder", "the file", "a link to the folder"])
+def test_another_run_that_does_not_end_is_told_by_whatever_name(stored, run_of, monkeypatch, name):
     """The second one begins when the first one writes."""
-    monkeypatch.setattr(module, "LOCK_TIMEOUT_S", 0)
-    monkeypatch.setattr(module, "write_text_atomically", lambda path, text: update(stored, run_of(10)))
+    file = Baseline(stored).file_of(META)
+    link = stored.with_name("link")
+    link.symlink_to(stored)
+    other = {"the folder": stored, "the file": file, "a link to the folder": link}[name]
+    monkeypatch.setattr(baseline_lock, "LOCK_TIMEOUT_S", 0)
+    monkeypatch.setattr(baseline_file, "write_texts_atomically", lambda texts: update(other, run_of(10)))
     before = contents(stored)
-    with pytest.raises(ResultsError, match=f"^{re.escape(str(stored))}: another run has been updating it for 0 s$"):
+    with pytest.raises(ResultsError, match=rf"{re.escape(file.name)}: another run has been updating it for 0 s$"):
         update(stored, run_of(9))
     assert contents(stored) == before
 
 
+UPDATES = """
+import sys
+from pathlib import Path
+from pytest_dsocr import Results
+from pytest_dsocr.baseline_file import Baseline
+for rows in sys.argv[2:]:
+    Baseline(Path(sys.argv[1])).update(Results.read(Path(rows)))
+"""
+
+
+def test_of_many_runs_at_once_each_stores_its_rows(tmp_path, make_row):
+    """Four processes, half of which name the folder and half the file, each with six rows of its own, one at a time."""
+    folder = tmp_path / "baselines"
+    folder.mkdir()
+    cases = [[f"{process} {number}" for number in range(6)] for process in "abcd"]
+    for case in (one for of_process in cases for one in of_process):
+        (tmp_path / case).write_text(Results((make_row(case=case),)).to_json(), encoding="utf-8")
+    names = [folder, Baseline(folder).file_of(META)] * 2
+    runs = [
+        subprocess.Popen([sys.executable, "-c", UPDATES, name, *of_process], cwd=tmp_path)
+        for name, of_process in zip(names, cases, strict=True)
+    ]
+    assert [run.wait(timeout=120) for run in runs] == [0] * 4
+    (file,) = folder.iterdir()
+    assert sorted(row.case for row in Results.read(file).rows) == sorted(
+        one for of_process in cases for one in of_process
+    )
+
+
 def test_a_lock_that_cannot_be_made_is_told(stored, run_of, monkeypatch):
-    monkeypatch.setattr(module.tempfile, "gettempdir", lambda: "/dev/null")
+    monkeypatch.setattr(baseline_lock.tempfile, "gettempdir", lambda: "/dev/null")
     with pytest.raises(ResultsError, match=r"\.lock: cannot be locked: "):
         update(stored, run_of(9))

@@ -51,7 +51,15 @@ def test_a_subclass_of_text_does_not_cross_as_such(make_row):
         __slots__ = ()
 
     made = report("a", rows=[make_row(dtype=Version("bfloat16"))])
-    assert type(made.dsocr["rows"][0]["dtype"]) is str
+    assert type(made.dsocr) is str
+    assert attached_rows(made) == (make_row(dtype="bfloat16"),)
+
+
+def test_half_a_character_crosses(make_row):
+    """A name of a file that is no text has such; what crosses between processes has to be UTF-8."""
+    made = report("a", rows=[make_row(case="\ud800")])
+    assert made.dsocr.encode()
+    assert attached_rows(made)[0].case == "\ud800"
 
 
 def test_rows_stand_in_the_order_of_collection_however_they_came(make_row):

@@ -208,3 +208,21 @@ def test_rows_without_a_stored_one_are_told_of_the_whole(ran):
     first = Results((ran("a"),), complaints=("--dsocr-require baseline: 1 rows have no stored row: vision.Attention",))
     (said,) = together(first, Results((ran("b"),))).complaints
     assert said.startswith("--dsocr-require baseline: 2 rows have no stored row: vision.Attention, a, tensor_flops; ")
+
+
+@pytest.mark.parametrize(
+    ("missing", "kept"),
+    [
+        pytest.param("vision.Attention, b, tensor_flops", False, id="which the other part has"),
+        pytest.param("vision.Attention, c, tensor_flops", True, id="which nobody has"),
+        pytest.param("vision.Attention, b, tensor_flops; vision.Attention, c, tensor_flops", True, id="one of them"),
+        pytest.param("vision.Attention, b, tensor_flops and 3 more", True, id="more than are named"),
+    ],
+)
+def test_a_stored_row_that_one_part_misses_is_missing_unless_another_has_it(ran, missing, kept):
+    said = f"--dsocr-require baseline: stored and not measured: {missing}"
+    held = AgainstBaseline(Change.SAME, 1)
+    first, second = (
+        Results((ran(case, baseline=held),), complaints=told) for case, told in (("a", (said,)), ("b", ()))
+    )
+    assert together(first, second).complaints == ((said,) if kept else ())
