@@ -64,12 +64,12 @@ class Comparer:
 
     @property
     def config(self) -> DeepseekOCRConfig:
-        """The model's sizes: the published ones, or those of ``--dsocr-config``."""
+        """The model's sizes, the published ones or those of ``--dsocr-config``."""
         return self._bench.config
 
     @property
     def device(self) -> str:
-        """Where this run measures, as torch names it: build your modules there."""
+        """Where this run measures, as torch names it; build your modules there."""
         return self._device
 
     @property

@@ -14,7 +14,7 @@ from .errors import NotSupportedError
 if TYPE_CHECKING:
     from .case import Case
 
-__all__ = ["FAMILIES", "LATENCY", "METRICS", "Metric", "Predict", "Prediction", "or_given"]
+__all__ = ["FAMILIES", "LABELS", "LATENCY", "METRICS", "Metric", "Predict", "Prediction", "or_given"]
 
 FAMILIES: Mapping[str, str] = {
     "flops": "floating-point operations, of matrix work and of the rest, counted",
@@ -49,7 +49,7 @@ class Prediction:
 class Metric:
     """One figure of a layer at a case.
 
-    ``name`` is its key in tolerances and rows, ``label`` what tables say, ``family`` one of :data:`FAMILIES`.
+    ``name`` is its key in tolerances and rows, ``label`` what tables say, ``family`` one of :data:`~pytest_dsocr.metrics.FAMILIES`.
     ``predict`` takes a layer, a case and an execution. ``tolerance`` holds where no tolerance file names the metric.
     ``one_sided`` figures, times, fail only where more is measured than predicted; less is a notice.
     """
@@ -179,3 +179,6 @@ METRICS: tuple[Metric, ...] = (
     LATENCY,
 )
 """The metrics that the plugin itself measures."""
+
+LABELS: dict[str, str] = {metric.name: metric.label for metric in METRICS}
+"""What people read in place of a metric's name: in every table, and in every report."""

@@ -9,7 +9,7 @@ import click
 from ..baseline_file import ENDING, Baseline
 from ..comparison import compared
 from ..errors import ResultsError
-from ..metrics import METRICS
+from ..metrics import LABELS
 from ..report.text import printable
 from ..results import Results, json_text
 from ..rows_document import read_rows_text
@@ -58,8 +58,7 @@ def compare(
     if as_json:
         click.echo(json_text(compare_document(comparison, base, head, everything=everything), indent=1))
     else:
-        labels = {metric.name: metric.label for metric in METRICS}
-        click.echo(compare_text(comparison, results, labels, everything=everything, require_all=require_all))
+        click.echo(compare_text(comparison, results, LABELS, everything=everything, require_all=require_all))
     if comparison.is_red(require_all=require_all):
         ctx.exit(RED)
 

@@ -8,7 +8,7 @@ import click
 
 from ..errors import OptionError
 from ..files import write_text_atomically
-from ..metrics import METRICS
+from ..metrics import LABELS, METRICS
 from ..report.text import printable
 from ..report.written import ENDINGS, report_text
 from ..results import Results
@@ -47,9 +47,8 @@ def report(rows: Path, output: tuple[Path, ...]) -> None:
         msg = "output: got a file twice, allowed is each once"
         raise OptionError(msg)
     results = Results.read(rows)
-    labels = {metric.name: metric.label for metric in METRICS}
     families = {metric.name: metric.family for metric in METRICS}
-    texts = {path: report_text(results, path.suffix, labels, families) for path in output}
+    texts = {path: report_text(results, path.suffix, LABELS, families) for path in output}
     for path, text in texts.items():
         write_text_atomically(path, text)
         click.echo(printable(f"wrote {path}"))
