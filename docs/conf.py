@@ -37,6 +37,9 @@ html_copy_source = False
 html_show_sourcelink = False
 html_show_copyright = False
 templates_path = ["_templates"]
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+toc_object_entries = False
 
 CONTENTS = ("docs/index", "docs/decisions/README")
 """Pages whose lists of links are the site's table of contents, each under the bold line above it."""
