@@ -14,13 +14,21 @@ project = "pytest-dsocr"
 release = version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 language = "en_GB"
 
-extensions = ["myst_parser"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 root_doc = "docs/index"
 include_patterns = ["docs/**", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "results/README.md"]
 exclude_patterns = [".*", "build", "src", "tests", "benchmarks", "examples", "docs/_*"]
 myst_heading_anchors = 4
 myst_links_external_new_tab = False
 highlight_language = "none"
+
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+napoleon_numpy_docstring = False
+nitpick_ignore_regex = [
+    ("py:.*", r"pytest\..*|os\.PathLike|Path|collections\.abc\..*"),  # of others, whose index would come by a network
+    ("py:class", r"\w+\[\w+"),  # half of a type, where a default is nothing that can be written down
+]
 
 html_theme = "furo"
 html_title = f"{project} {release}"
@@ -29,6 +37,9 @@ html_copy_source = False
 html_show_sourcelink = False
 html_show_copyright = False
 templates_path = ["_templates"]
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+toc_object_entries = False
 
 CONTENTS = ("docs/index", "docs/decisions/README")
 """Pages whose lists of links are the site's table of contents, each under the bold line above it."""

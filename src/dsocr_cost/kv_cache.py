@@ -42,7 +42,7 @@ class SyntheticKVCache:
 
     @property
     def kv_cache_bytes(self) -> Count:
-        """Bytes that are kept: K and V [batch, num_key_value_heads, length, head_dim] a layer.
+        """Bytes that are kept, of K and V [batch, num_key_value_heads, length, head_dim] a layer.
 
         Raises:
             SizeError: bytes that leave int64 in an array.

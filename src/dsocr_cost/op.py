@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["MATRIX_WORK", "Cost", "Count", "Matmul", "Op", "OpKind", "total", "under"]
 
 Count: TypeAlias = "int | NDArray[np.int64]"
-"""A size or a sum of sizes: a Python int, or an integer array with one entry a point of a sweep."""
+"""A size or a sum of sizes, as a Python int or as an integer array with one entry a point of a sweep."""
 
 OpKind: TypeAlias = Literal[
     "linear", "grouped_linear", "bmm", "conv2d", "attention", "pointwise", "reduction", "copy", "lookup", "fill"

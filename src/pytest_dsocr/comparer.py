@@ -36,7 +36,7 @@ __all__ = ["Comparer"]
 
 
 class Comparer:
-    """Compares predictions with measurements for one test.
+    """Compares predictions with measurements for one test; the fixture ``dsocr`` makes it.
 
     ``families`` are the metric families that the test is marked with: where there are any, it compares no other.
     ``rows`` and ``not_run`` are where it puts what it measured, and what it could not measure. ``device`` is where, if
@@ -69,12 +69,12 @@ class Comparer:
 
     @property
     def config(self) -> DeepseekOCRConfig:
-        """The model's sizes: the published ones, or those of ``--dsocr-config``."""
+        """The model's sizes, the published ones or those of ``--dsocr-config``."""
         return self._bench.config
 
     @property
     def device(self) -> str:
-        """Where this run measures, as torch names it: build your modules there."""
+        """Where this run measures, as torch names it; build your modules there."""
         return self._device
 
     @property

@@ -61,7 +61,8 @@ class Prediction:
 class Metric:
     """One figure of a layer at a case.
 
-    ``name`` is its key in tolerances and rows, ``label`` what tables say, ``family`` one of :data:`FAMILIES`.
+    ``name`` is its key in tolerances and rows, ``label`` what tables say, ``family`` one of
+    :data:`~pytest_dsocr.metrics.FAMILIES`.
     ``predict`` takes a layer, a case and an execution. ``tolerance`` holds where no tolerance file names the metric.
     ``one_sided`` figures, times, fail only where more is measured than predicted; less is a notice.
     """

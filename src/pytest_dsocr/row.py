@@ -155,7 +155,7 @@ class Row:
 
     @property
     def title(self) -> str:
-        """Name it for people: layer, case, metric."""
+        """Its name for people, of layer, case and metric."""
         return f"{self.layer}, {self.case}, {self.metric}"
 
     def to_dict(self) -> dict[str, Any]:

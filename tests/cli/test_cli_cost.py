@@ -43,14 +43,14 @@ def keys(document):
 def test_the_json_has_the_keys_of_the_contract_in_its_order(cost):
     asked = ["mode", "grid", *ASKED]
     stages = ["vision", "prefill", "decode", "total"]
-    assert keys(cost()) == [["schema", "workload", "parameters", "stages"], asked, stages, *[STAGE] * 4]
+    assert keys(cost()) == [["schema", "workload", "params", "stages"], asked, stages, *[STAGE] * 4]
 
 
 def test_a_page_of_2x3_with_the_published_prompt(cost):
     document = cost("--grid", "2x3")
     assert document["schema"] == 1
     assert document["workload"] == {"mode": "gundam", "grid": [2, 3]} | ASKED
-    assert document["parameters"] == 3_336_106_240
+    assert document["params"] == 3_336_106_240
     total = document["stages"]["total"]
     assert total["tensor_flops"] == 4_676_458_385_408
     assert total["weight_bytes"] == 2 * 3_336_106_240
@@ -123,7 +123,7 @@ def test_a_config_has_its_own_sizes(cost, pytestconfig):
     stages = DeepseekOCRModel(config).run(Workload(MODES["gundam"], Grid(2, 1), 10, 100))
     document = cost("--config", path, "--grid", "2x1")
     assert document["stages"]["total"]["tensor_flops"] == stages.total.tensor_flops
-    assert document["parameters"] == stages.total.weight_bytes // 2
+    assert document["params"] == stages.total.weight_bytes // 2
 
 
 @pytest.mark.parametrize(
@@ -152,8 +152,8 @@ def test_the_text_says_what_was_priced_and_every_stage_with_units(run):
         "gundam, 2x3 crops and a global view, context 903 (893 image + 10 text tokens), decode steps 100, batch 1, "
         "transformers, sdpa attention, bfloat16, 3,336,106,240 parameters"
     )
-    assert "tensor-core work 3.469 TFLOP 1.087 TFLOP 120.7 GFLOP 4.676 TFLOP" in said
-    assert "weights 802.7 MB 5.869 GB 5.869 GB 6.672 GB" in said
+    assert "tensor FLOPs 3.469 TFLOP 1.087 TFLOP 120.7 GFLOP 4.676 TFLOP" in said
+    assert "weight bytes 802.7 MB 5.869 GB 5.869 GB 6.672 GB" in said
     assert "time - - - -" in said
 
 

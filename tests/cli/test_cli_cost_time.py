@@ -183,14 +183,14 @@ def test_a_profile_that_was_changed_is_one_line(run, profile):
 
 def test_the_text_says_times_bands_shares_and_where_they_come_from(run, profile):
     said = " ".join(run("cost", "--grid", "2x3", "--profile", profile).stdout.split())
-    assert "time 76.83 ms 23.30 ms 424.1 ms 524.2 ms time, least" in said
+    assert "latency 76.83 ms 23.30 ms 424.1 ms 524.2 ms latency, least" in said
     assert "MFU 45.15% 46.64% 0.28% 8.92% time to first token 100.1 ms (90.10 ms to 110.2 ms), time per" in said
     assert f"on Bench 16, eager launch, times and bands: calibrated, {profile}, MFU is of 100 TFLOP/s" in said
 
 
 def test_layers_and_ops_say_their_time_and_what_bounds_them(run, profile):
     layers, ops = (run("cost", "--grid", "2x3", "--profile", profile, "--by", by).stdout for by in ("layer", "op"))
-    assert any(line.split() == ["layer", "tensor", "CUDA", "I/O", "time", "bound"] for line in layers.splitlines())
+    assert any(line.split() == ["layer", "tensor", "CUDA", "I/O", "latency", "bound"] for line in layers.splitlines())
     (row,) = {
         tuple(line.split()[-3:]) for line in layers.splitlines() if line.startswith("sam.layers.2 ") and "184" in line
     }

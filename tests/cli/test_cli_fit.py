@@ -159,9 +159,9 @@ def test_each_name_of_a_row_is_there_once_and_indented_below_the_run_that_it_is_
         "  VRAM needed",
         "  VRAM missing",
         "  its peak in",
-        "    weights",
-        "    KV cache",
-        "    activations",
+        "    weight bytes",
+        "    KV cache bytes",
+        "    activation bytes",
         "    CUDA context",
     ]
 
@@ -209,7 +209,7 @@ def test_the_help_says_what_the_memory_stands_on(run, command, said):
 def test_shares_are_those_of_the_smallest_too_large(run, fit):
     batch = fit("--memory", "24GiB", "--mode", "base")["limits"]["batch"]["next"]
     lines = run("fit", "--memory", "24GiB", "--mode", "base").stdout.splitlines()
-    for label, key in (("    weights", "weight_bytes"), ("    activations", "activation_bytes")):
+    for label, key in (("    weight bytes", "weight_bytes"), ("    activation bytes", "activation_bytes")):
         (line,) = (line for line in lines if line.startswith(label))
         assert line.split()[-1] == f"{batch[key] / batch['vram_bytes']:.1%}"
 

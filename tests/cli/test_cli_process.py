@@ -179,3 +179,30 @@ def test_bash_takes_the_script_and_completes_an_option():
     command = [bash, "-c", f"{script}\n{asked}"]
     result = subprocess.run(command, capture_output=True, text=True, check=True, env=path)
     assert result.stdout.split() == ["--image", "--implementation"]
+
+
+@pytest.fixture
+def piped(monkeypatch):
+    """Run it into a pipe, where nothing says how wide a line may be."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    return lambda *arguments: dsocr(*map(str, arguments)).stdout
+
+
+def test_a_pipe_gets_every_column_of_a_table(piped):
+    heads = piped("sweep", "--grids", "2x3", "--ttft", "1s", "--tpot", "50ms").splitlines()[0].split()
+    assert heads[-3:] == ["I/O", "activation", "CUDA"]
+
+
+def test_a_pipe_gets_every_name_of_a_comparison_in_full(piped, write, make_row):
+    case = "a name that goes on " * 20
+    rows = [make_row(case=case, measured=figure) for figure in (1000, 2000)]
+    gone = make_row(case=f"{case}and is gone")
+    printed = piped("compare", write("base.json", rows[0], gone), write("head.json", rows[1]))
+    assert any(case in line and line.endswith("  regression") for line in printed.splitlines())
+    assert gone.case in printed
+    assert "…" not in printed
+
+
+def test_columns_say_how_wide_a_pipe_is(piped, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert max(map(len, dsocr("sweep", "--grids", "2x3").stdout.splitlines())) <= 80

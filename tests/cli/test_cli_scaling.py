@@ -140,15 +140,15 @@ def test_a_measurement_off_by_one_percent_is_exit_1_and_its_line(run, fake, tmp_
     result = run("--context", 24, 33)
     assert result.exit_code == 1
     flops, *others = result.output.splitlines()[: len(LABELS)]
-    assert flops.startswith("FLOPs: differ at 1 of 2 points; the largest, prefill of 24: ")
+    assert flops.startswith("tensor FLOPs: differ at 1 of 2 points; the largest, prefill of 24: ")
     assert flops.endswith("-0.99 %")
     assert all(line.endswith(": exact at all 2 points") for line in others)
     page = (tmp_path / "out" / "scaling.md").read_text(encoding="utf-8")
     assert f"- {flops}\n- {others[0]}\n" in page
-    (row,) = (line for line in page.splitlines() if line.startswith("|        24 | prefill, FLOPs "))
+    (row,) = (line for line in page.splitlines() if line.startswith("|        24 | prefill, tensor FLOPs "))
     assert row.endswith("-0.99 % |")
     # of the two points' absolute differences: mean, median, largest
-    (row,) = (line for line in page.splitlines() if line.startswith("| prefill, FLOPs "))
+    (row,) = (line for line in page.splitlines() if line.startswith("| prefill, tensor FLOPs "))
     assert [cell.strip() for cell in row.split("|")[2:5]] == ["0.495 %", "0.495 %", "0.99 %"]
 
 

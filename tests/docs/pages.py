@@ -30,7 +30,7 @@ LONG = ("make ", "dsocr calibrate ")
 """How commands begin that take minutes wherever they stand: they are not run either."""
 
 _BLOCK = re.compile(r"^```([^\n`]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-_NAMED = re.compile(r"# ([\w./-]+\.\w+)(, continued)?\n")
+_NAMED = re.compile(r"# ([\w./-]*\.\w+)(, continued)?\n")
 
 
 @dataclass(frozen=True, slots=True)

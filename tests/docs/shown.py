@@ -20,11 +20,9 @@ VARIES = (
 def differences(shown: str, printed: str) -> str:
     """Say where a page shows what was not printed; empty if it does not.
 
-    ``...`` stands for anything within a line, and on a line of its own for any lines. What nothing is shown of may
-    print what it likes, and so may warnings that a page shows none of.
+    ``...`` stands for anything within a line, and on a line of its own for any lines; what nothing is shown of prints
+    nothing. Warnings that a page shows none of are left out.
     """
-    if not shown.strip():
-        return ""
     if "warning: " not in shown:
         printed = re.sub(r"^warning: .*\n", "", printed, flags=re.MULTILINE)
     pattern = "\n".join(_pattern(line) for line in steady(shown).splitlines())

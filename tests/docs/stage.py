@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-WIDTHS = {"README.md": "120", "docs/latency.md": "120"}
+WIDTHS = {"README.md": "120", "docs/commands.md": "120", "docs/latency.md": "120"}
 """Columns of the terminal, where a page takes others than 88."""
 
 LEFT_OUT = ("PYTEST_", "GITHUB_", "COV_", "DSOCR_", "MFU_", "COLUMNS", "CI", "BUILD_NUMBER", "FORCE_COLOR", "PY_COLORS")

@@ -3,8 +3,11 @@
 import re
 from dataclasses import fields
 
+import pytest
 from pages import blocks_of, text_of
 
+import dsocr_cost
+import pytest_dsocr
 from pytest_dsocr import METRICS, Results, Row
 from pytest_dsocr.baseline import SIGNIFICANCE
 from pytest_dsocr.compare import Verdict
@@ -56,3 +59,18 @@ def test_the_page_of_the_gate_has_the_significance():
 
 def test_the_page_on_extending_has_every_hook():
     assert [hook for hook in hooks if hook not in text_of("docs/extending.md")] == []
+
+
+def test_the_glossary_has_every_metric_by_its_label():
+    _, _, glossary = text_of("docs/counted.md").partition("## Names\n")
+    rows = [line.split(" | ") for line in glossary.partition("\n## ")[0].splitlines() if line.startswith("| ")]
+    named = {
+        (label, name) for first, _, said in rows for label in (first[2:].partition(";")[0],) for name in said.split("`")
+    }
+    assert {(metric.label, metric.name) for metric in METRICS} <= named
+
+
+@pytest.mark.parametrize("package", [dsocr_cost, pytest_dsocr], ids=lambda package: package.__name__)
+def test_the_page_of_the_api_has_every_public_name(package):
+    written = re.findall(r"^\.\. auto\w+:: (?:[\w.]+\.)?(\w+)(?:\(\))?$", text_of("docs/api.md"), re.MULTILINE)
+    assert [name for name in package.__all__ if name not in written] == []

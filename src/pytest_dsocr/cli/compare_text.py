@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import textwrap
 from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias
@@ -10,9 +9,9 @@ from typing import TYPE_CHECKING, TypeAlias
 from tabulate import tabulate
 
 from ..compare import Verdict
-from ..report.text import figure_of, printable, share, shorten
+from ..report.text import allowed, figure_of, printable, shorten
 from ..row import Change
-from .tables import PIPE
+from .tables import terminal_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -39,8 +38,8 @@ _ORDER = (Change.REGRESSION, None, Change.UNCERTAIN, Change.IMPROVEMENT, Change.
 def compare_text(
     comparison: Comparison, head: Results, labels: Mapping[str, str], *, everything: bool, require_all: bool
 ) -> str:
-    """Write it all, as wide as the terminal."""
-    width = shutil.get_terminal_size(PIPE).columns
+    """Write it all, as wide as the terminal; in a pipe no name is cut."""
+    width = terminal_columns()
     shown = sorted((one for one in comparison.rows if everything or one.moved), key=_rank)
     blocks = [
         _table(shown, labels, width),
@@ -89,7 +88,7 @@ def _figures(shown: Sequence[Compared]) -> Columns:
         "measured": [_figure(row.metric, row.measured) for row in rows],
         "change": [_change(row) for row in rows],
         **({"rank test": tests} if any(tests) else {}),
-        "allowed": ["exact" if row.rtol == 0 else share(row.rtol) for row in rows],
+        "allowed": [allowed(row.rtol) for row in rows],
         "came to": [_came_to(one) for one in shown],
     }
 

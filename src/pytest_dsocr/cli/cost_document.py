@@ -34,7 +34,7 @@ def cost_document(
     return {
         "schema": SCHEMA,
         "workload": workload_document(workload, config, execution),
-        "parameters": _parameters(config, mode),
+        "params": _params(config, mode),
         "stages": {name: _stage(stage) for name, stage in zip(STAGES, stages, strict=True)},
     }
 
@@ -86,5 +86,5 @@ def _stage(stage: Stage) -> dict[str, Any]:
     return {name: getattr(stage, name) for name in (*COUNTS, "latency_s")}
 
 
-def _parameters(config: DeepseekOCRConfig, mode: Mode) -> int:
+def _params(config: DeepseekOCRConfig, mode: Mode) -> int:
     return Vision(config, mode, cropped=False).params + Decoder(config.decoder).params

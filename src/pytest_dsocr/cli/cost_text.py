@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +9,9 @@ from tabulate import tabulate
 
 from dsocr_cost.report import MISSING, count_text, flops_text, quantity, seconds_text
 
+from ..metrics import LABELS
 from .breakdown import OTHER
-from .tables import PIPE, fitting_table, paragraph, table
+from .tables import fitting_table, paragraph, table, terminal_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -20,22 +20,25 @@ if TYPE_CHECKING:
 
 __all__ = ["breakdown_text", "heading", "stages_text"]
 
-LABELS = {
-    "tensor_flops": "tensor-core work",
-    "cuda_flops": "CUDA-core work",
-    "io_bytes": "read and written",
-    "compulsory_bytes": "to be moved at least",
-    "launches": "kernel launches",
-    "weight_bytes": "weights",
-    "activation_bytes": "activations, peak",
-    "kv_cache_bytes": "KV cache, at end",
-    "allocated_bytes": "allocated, peak",
-    "latency_s": "time",
-}
-ENDS = {"latency_low_s": "time, least", "latency_high_s": "time, most"}
-SHORT = {"tensor_flops": "tensor", "cuda_flops": "CUDA", "io_bytes": "I/O", "launches": "launches"}
+METRICS = (
+    "tensor_flops",
+    "cuda_flops",
+    "io_bytes",
+    "compulsory_bytes",
+    "launches",
+    "weight_bytes",
+    "activation_bytes",
+    "kv_cache_bytes",
+    "allocated_bytes",
+    "latency_s",
+)
+"""What has a line, in the order of the lines."""
+
+LATENCY = LABELS["latency_s"]
+ENDS = {"latency_low_s": f"{LATENCY}, least", "latency_high_s": f"{LATENCY}, most"}
+SHORT = {count: LABELS[count].replace(" ", "\n") for count in ("tensor_flops", "cuda_flops", "io_bytes", "launches")}
 OPS = ("kind", "batch x m x n x k", "FLOPs")
-TIMED = ("time", "bound")
+TIMED = (LATENCY, "bound")
 NAME_ROOM = 22
 """Columns for the name of an op, below which others give way to its time."""
 
@@ -56,16 +59,14 @@ def heading(document: Mapping[str, Any]) -> str:
         asked["implementation"],
         f"{asked['attention']} attention",
         asked["dtype"],
-        f"{count_text(document['parameters'])} parameters",
+        f"{count_text(document['params'])} parameters",
     ]
     return paragraph(said)
 
 
 def stages_text(stages: Mapping[str, Mapping[str, Any]], latency: Mapping[str, Any] | None = None) -> str:
     """Write the stages side by side, a metric a line, and below where the times come from."""
-    rows = [
-        [label, *(quantity(metric, stage[metric]) for stage in stages.values())] for metric, label in LABELS.items()
-    ]
+    rows = [[LABELS[metric], *(quantity(metric, stage[metric]) for stage in stages.values())] for metric in METRICS]
     if latency is None:
         return _table(rows, ["", *stages])
     timed = latency["stages"].values()
@@ -147,13 +148,13 @@ def _own_name(item: Item) -> str:
 
 
 def _op_table(rows: Sequence[Mapping[str, str]]) -> list[str]:
-    sides = ["right" if head in ("FLOPs", "time") else "left" for head in rows[0]]
+    sides = ["right" if head in ("FLOPs", LATENCY) else "left" for head in rows[0]]
     return _table([[*row.values()] for row in rows], [*rows[0]], sides).splitlines()
 
 
 def _room(rows: Sequence[Mapping[str, str]]) -> int:
     """Count the columns that are left for names, beside the space behind them."""
-    return shutil.get_terminal_size(PIPE).columns - len(_op_table(rows)[1]) - 2
+    return terminal_columns() - len(_op_table(rows)[1]) - 2
 
 
 def _op(item: Item) -> dict[str, str]:

@@ -9,6 +9,7 @@ from tabulate import tabulate
 from dsocr_cost.report import MISSING, bytes_text, count_text
 from dsocr_cost.workload import Grid
 
+from ..metrics import LABELS
 from .tables import paragraph, table
 
 if TYPE_CHECKING:
@@ -20,12 +21,10 @@ __all__ = ["fit_text"]
 
 HEADS = {"page": "most\ncrops", "square": "square\npage", "context": "longest\ncontext", "batch": "largest\nbatch"}
 SHARES = {
-    "weight_bytes": "weights",
-    "kv_cache_bytes": "KV cache",
-    "activation_bytes": "activations",
+    **{name: LABELS[name] for name in ("weight_bytes", "kv_cache_bytes", "activation_bytes")},
     "cuda_context_bytes": "CUDA context",
 }
-LABELS = [
+LINES = [
     *("largest that fits", "  the model's own", "  VRAM taken", "  VRAM left"),
     *("smallest too large", "  VRAM needed", "  VRAM missing", "  its peak in"),
     *(f"    {share}" for share in SHARES.values()),
@@ -37,7 +36,7 @@ def fit_text(document: Mapping[str, Any], card: Card) -> str:
     """Write it all."""
     limits = {name: limit for name, limit in document["limits"].items() if limit}
     own = _own(document["model"])
-    columns = [("", LABELS), *((HEADS[name], _column(name, limit, own[name])) for name, limit in limits.items())]
+    columns = [("", LINES), *((HEADS[name], _column(name, limit, own[name])) for name, limit in limits.items())]
     return "\n\n".join([_heading(document, card), table(columns), _in_the_way(limits), *_notes(document)])
 
 
@@ -69,7 +68,7 @@ def _own(model: Mapping[str, int]) -> dict[str, str]:
 
 def _column(name: str, limit: Mapping[str, Any], own: str) -> list[str]:
     largest, following = limit["largest"], limit["next"]
-    fits, larger = ["none", own, MISSING, MISSING], [MISSING] * (len(LABELS) - 4)
+    fits, larger = ["none", own, MISSING, MISSING], [MISSING] * (len(LINES) - 4)
     if largest:
         fits = [_size(name, largest), own, bytes_text(largest["vram_bytes"]), bytes_text(largest["left_bytes"])]
     if following:

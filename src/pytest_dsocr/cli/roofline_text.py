@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["about", "dots_of", "roofline_text"]
 
-DISPENSABLE = ("bytes", "FLOPs", "of roof")
+DISPENSABLE = ("I/O\nbytes", "FLOPs", "of roof")
 """Columns that a narrow terminal goes without, the first one first."""
 
 
@@ -44,9 +44,9 @@ def roofline_text(dots: Sequence[Dot], workload: Workload, speed: Speed, executi
     columns = [
         ("stage    layer", [f"{dot.stage:7}  {dot.name}" for dot in dots]),
         ("FLOPs", [flops_text(dot.flops) for dot in dots]),
-        ("bytes", [bytes_text(dot.io_bytes) for dot in dots]),
+        ("I/O\nbytes", [bytes_text(dot.io_bytes) for dot in dots]),
         ("FLOP\n/ B", [_figure(dot.intensity) for dot in dots]),
-        ("time", [seconds_text(dot.seconds) for dot in dots]),
+        ("latency", [seconds_text(dot.seconds) for dot in dots]),
         ("share", [f"{dot.seconds / seconds[dot.stage]:.1%}" for dot in dots]),
         ("TFLOP\n/ s", [_figure(dot.flops_per_s and dot.flops_per_s / 1e12) for dot in dots]),
         ("of roof", [_of_roof(dot, machine, size) for dot in dots]),

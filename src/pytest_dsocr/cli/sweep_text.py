@@ -39,7 +39,7 @@ SIZES = ("image_tokens", "context", "text_tokens", "decode_steps", "batch")
 
 WHERE_THERE_IS_ROOM = (
     ("I/O\nGB", "io_bytes", gigabytes),
-    ("peak\nGB", "activation_bytes", gigabytes),
+    ("activation\nGB", "activation_bytes", gigabytes),
     ("CUDA\nTFLOP", "cuda_flops", tera_flops),
 )
 """Further columns, of the total, in the order in which they are left out last."""

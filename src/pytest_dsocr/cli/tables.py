@@ -1,8 +1,9 @@
-"""What commands print for people: paragraphs and tables as wide as the terminal."""
+"""What commands print for people: paragraphs and tables as wide as the terminal, in a pipe as wide as they are."""
 
 from __future__ import annotations
 
 import shutil
+import sys
 import textwrap
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -11,19 +12,24 @@ from tabulate import tabulate
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["PIPE", "Column", "fitting_table", "paragraph", "table"]
+__all__ = ["Column", "fitting_table", "paragraph", "table", "terminal_columns"]
 
 Column: TypeAlias = "tuple[str, list[str]]"
 """A head, which may take several lines, and a cell a row."""
 
-PIPE = (120, 24)
-"""Columns and lines of what is no terminal."""
+LINE = 120
+"""Columns of a paragraph where nothing says how many there are."""
+
+
+def terminal_columns() -> int:
+    """Tell the columns of the terminal, or those that ``COLUMNS`` says; what goes elsewhere has no end of them."""
+    return shutil.get_terminal_size((sys.maxsize, 24)).columns
 
 
 def paragraph(said: Iterable[str]) -> str:
     """Write what was said with commas, in lines of the terminal."""
-    width = max(40, shutil.get_terminal_size(PIPE).columns - 1)
-    return textwrap.fill(", ".join(said), width, break_long_words=False, break_on_hyphens=False)
+    columns = LINE if terminal_columns() == sys.maxsize else terminal_columns()
+    return textwrap.fill(", ".join(said), max(40, columns - 1), break_long_words=False, break_on_hyphens=False)
 
 
 def table(columns: Sequence[Column]) -> str:
@@ -43,10 +49,9 @@ def fitting_table(
 
     ``dispensable`` are heads, the first to go first; without those a table may still be too wide.
     """
-    width = shutil.get_terminal_size(PIPE).columns
     for gone in range(len(dispensable) + 1):
         text = table([column for column in columns if column[0] not in dispensable[:gone]])
-        if max(map(len, text.splitlines())) <= width:
+        if max(map(len, text.splitlines())) <= terminal_columns():
             break
     names = ", ".join(head.partition("\n")[0] for head in reversed(dispensable[:gone]))
     return text, f"left out for the width: {names} ({elsewhere})" if names else ""

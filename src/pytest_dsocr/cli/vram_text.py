@@ -34,7 +34,7 @@ COLUMNS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
     ("CUDA\nTFLOP", "cuda_flops", tera_flops),
     ("I/O\nGB", "io_bytes", gigabytes),
     ("KV\nGB", "kv_cache_bytes", gigabytes),
-    ("peak\nGB", "activation_bytes", gigabytes),
+    ("activation\nGB", "activation_bytes", gigabytes),
     ("VRAM\nGB", "vram_bytes", gigabytes),
     ("peak\nin", "peak_stage", str),
     ("fits", "fits", lambda fits: "yes" if fits else "no"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..compare import Verdict
 from ..row import Change
 from .against import moved_text
-from .text import figure_of, is_time, printable, relative, share, shorten, signed_of
+from .text import allowed, figure_of, is_time, printable, relative, shorten, signed_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -69,12 +69,11 @@ def _distance(row: Row) -> float:
 def _of_row(level: str, row: Row, labels: Mapping[str, str]) -> Annotation:
     predicted, measured = figure_of(row.metric, row.predicted), figure_of(row.metric, row.measured)
     apart = relative(row) if is_time(row.metric) else signed_of(row.metric, row.difference)
-    allowed = "exact" if row.rtol == 0 else share(row.rtol)
     because = f" ({row.because})" if row.because else ""
     said = [
         row.reason,
         f"predicted {predicted}, measured {measured}, difference {apart or 'unknown'}",
-        f"allowed: {allowed}, by {row.rule}{because}",
+        f"allowed: {allowed(row.rtol)}, by {row.rule}{because}",
     ]
     if row.baseline and row.baseline.change is Change.REGRESSION:
         said.append(f"moved: {moved_text(row)}, stored in {row.baseline.source}")

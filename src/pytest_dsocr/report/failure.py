@@ -13,7 +13,7 @@ from ..alignment import Pair, aligned
 from ..baseline import REGRESSION, change_text
 from ..row import Change
 from ..terms import TERMS, shares_of
-from .text import figure, figure_of, is_time, mean_and_deviation, printable, share, signed_of
+from .text import allowed, figure, figure_of, is_time, mean_and_deviation, printable, share, signed_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +64,7 @@ def failure_text(
         f"  difference  {signed_of(row.metric, row.difference)}{_percent(row)} of the measured"
         if row.measured
         else f"  difference  {signed_of(row.metric, row.difference)}",
-        f"  allowed     {row.rtol:.6g} of the measured, by {printable(row.rule)}{because}",
+        f"  allowed     {allowed(row.rtol)}, by {printable(row.rule)}{because}",
         f"  reason      {printable(row.reason)}",
         f"  at          {', '.join(f'{printable(name)}={size}' for name, size in row.sizes.items()) or 'no sizes'}",
         f"  measured on {printable(', '.join(filter(None, where)))}",

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .text import share
+from .text import allowed, share
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -40,8 +40,8 @@ def rules_of(rows: Sequence[Row], labels: Mapping[str, str]) -> tuple[RuleLine, 
     return tuple(
         RuleLine(
             rule=rule,
-            allowed=f"±{share(rtol)}" if rtol else "0",
-            because=because or ("" if rtol else "held to the last digit"),
+            allowed=allowed(rtol),
+            because=because,
             metrics=", ".join(dict.fromkeys(labels.get(row.metric, row.metric) for row in judged)),
             devices=", ".join(dict.fromkeys(f"{row.device.type} {row.device.name}".strip() for row in judged)),
             count=len(judged),

@@ -10,7 +10,7 @@ from ..baseline import REGRESSION, change_text
 from ..compare import WORST_FIRST, Verdict
 from .html_layers import rows_link
 from .html_summary import MARKS
-from .text import figure, figure_of, is_time, mean_and_deviation, share, signed, signed_of
+from .text import allowed, figure, figure_of, is_time, mean_and_deviation, share, signed, signed_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -100,7 +100,7 @@ def _story(row: Row, labels: Mapping[str, str], *, told: bool) -> Story:
         measured=figure_of(row.metric, row.measured),
         difference=signed_of(row.metric, row.difference),
         relative=percent(row),
-        allowed=f"±{share(row.rtol)}" if row.rtol else "exact",
+        allowed=allowed(row.rtol),
         stored="" if stored is None else figure_of(row.metric, stored),
         moved="" if stored is None else signed_of(row.metric, row.measured - stored),
         figures=tuple(_figures(row)) if told else (),
@@ -113,7 +113,7 @@ def _story(row: Row, labels: Mapping[str, str], *, told: bool) -> Story:
 def _figures(row: Row) -> Iterable[tuple[str, str]]:
     """List what is known beside both figures, by name."""
     told: Sequence[tuple[str, str]] = (
-        ("tolerance", f"{share(row.rtol)} of the measured, by {row.rule}"),
+        ("tolerance", f"{allowed(row.rtol)}, by {row.rule}"),
         ("because", row.because),
         ("band", " to ".join(figure_of(row.metric, end) for end in row.band or ())),
         ("predicted by", row.source),

@@ -12,7 +12,7 @@ from ..row import USER, Change
 from .accuracy import accuracy_of, accuracy_text
 from .against import counts_text
 from .blocks import Block, code, joined, table
-from .text import figure_of, is_time, relative, share, signed_of
+from .text import allowed, figure_of, is_time, relative, share, signed_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -120,7 +120,7 @@ def _judged(
             figure_of(row.metric, row.predicted),
             figure_of(row.metric, row.measured) + ("" if row.spread is None else f" ±{share(row.spread)}"),
             relative(row) if is_time(row.metric) else signed_of(row.metric, row.difference),
-            "exact" if row.rtol == 0 else share(row.rtol),
+            allowed(row.rtol),
             _why(row, place=_place(row) if several else ""),
         ]
         for verdict in verdicts

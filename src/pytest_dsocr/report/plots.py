@@ -156,10 +156,10 @@ def _pictures(points: Sequence[SweepPoint], ttft_s: float, tpot_s: float) -> lis
     return [
         Picture("flops", "Tensor FLOPs", panel("TFLOP", _scaled(tensor, TERA))),
         Picture("tensor_cuda_split", "FLOPs of tensor and CUDA cores", split, share_y=True),
-        Picture("io", "Bytes that all kernels read and write", panel("GB", _scaled(io_bytes, GIGA))),
+        Picture("io", "I/O bytes: what all kernels read and write", panel("GB", _scaled(io_bytes, GIGA))),
         Picture("intensity", "Arithmetic intensity: FLOPs per byte read and written", panel("FLOP / byte", intensity)),
-        Picture("activations", "Activations at the peak", panel("GB", _scaled(activations, GIGA))),
-        Picture("kv_cache", "KV cache at the end of a stage", panel("GB", _scaled(kv_cache, GIGA))),
+        Picture("activations", "Activation bytes, at the peak", panel("GB", _scaled(activations, GIGA))),
+        Picture("kv_cache", "KV cache bytes, at the end of a stage", panel("GB", _scaled(kv_cache, GIGA))),
         Picture("required_flops", f"Required throughput ({whose})", required),
     ]
 

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 __all__ = ["Comparison", "Difference", "compare_documents", "scaling_markdown"]
 
 METRICS: dict[tuple[str, str], str] = {
-    ("prefill", "tensor_flops"): "prefill, FLOPs",
+    ("prefill", "tensor_flops"): "prefill, tensor FLOPs",
     ("prefill", "cuda_flops"): "prefill, CUDA FLOPs",
     ("prefill", "io_bytes"): "prefill, I/O bytes",
     ("prefill", "launches"): "prefill, launches",
     ("prefill", "activation_bytes"): "prefill, activation bytes",
     ("prefill", "kv_cache_bytes"): "prefill, KV cache bytes",
     ("prefill", "weight_bytes"): "prefill, weight bytes",
-    ("decode", "tensor_flops_per_token"): "decode, FLOPs per token",
+    ("decode", "tensor_flops_per_token"): "decode, tensor FLOPs per token",
     ("decode", "cuda_flops_per_token"): "decode, CUDA FLOPs per token",
     ("decode", "io_bytes_per_token"): "decode, I/O bytes per token",
     ("decode", "launches_per_token"): "decode, launches per token",
@@ -35,7 +35,7 @@ METRICS: dict[tuple[str, str], str] = {
 """What is compared: a stage's figure, and its name for people."""
 
 LABELS = {
-    "tensor_flops": "FLOPs",
+    "tensor_flops": "tensor FLOPs",
     "cuda_flops": "CUDA FLOPs",
     "io_bytes": "I/O bytes",
     "launches": "launches",

@@ -12,7 +12,18 @@ from tabulate import tabulate
 from ..baseline import REGRESSION, change_text
 from ..compare import Verdict
 from .accuracy import accuracy_of, accuracy_text
-from .text import figure_of, is_time, mean_and_deviation, printable, relative, share, shorten, signed_of
+from .text import (
+    allowed,
+    figure_of,
+    is_time,
+    mean_and_deviation,
+    printable,
+    relative,
+    share,
+    shorten,
+    signed_of,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,7 +78,7 @@ def summary_lines(
         table = _table(others, labels, width, verbosity)
         lines += [Line(""), *table] if lines else table
     if results.not_run:
-        lines += [Line(""), *_not_run(results, width)]
+        lines += [*([Line("")] if lines else []), *_not_run(results, width)]
     accuracy = accuracy_of(results.rows)
     said = [Line(f"dsocr: {accuracy_text(accuracy)}")] if accuracy else []
     return [*lines, *([Line("")] if lines else []), *said, totals(results)]
@@ -101,7 +112,7 @@ def _wide(rows: Sequence[Row], labels: Mapping[str, str], width: int, *, times: 
             figure_of(row.metric, row.measured),
             *([mean_and_deviation(row), "" if row.spread is None else share(row.spread)] if times else []),
             relative(row) if is_time(row.metric) else signed_of(row.metric, row.difference),
-            "exact" if row.rtol == 0 else share(row.rtol),
+            allowed(row.rtol),
             _verdict(row),
         ]
         for row in rows
@@ -143,7 +154,7 @@ def _notices(rows: Sequence[Row], labels: Mapping[str, str], width: int) -> list
         if row.reason:
             name = f"{printable(row.layer)}, {printable(row.case)}, {labels[row.metric]}"
             lines += [Line(shorten(f"{name}: pass {relative(row)}", width), "yellow")]
-            lines += [Line(f"  {shorten(printable(row.reason), width - 2)}", "yellow")]
+            lines += [Line(text, "yellow") for text in wrapped(row.reason, width, "  ", "  ")]
     return [Line(""), *lines] if lines else []
 
 
@@ -199,8 +210,8 @@ def _not_run(results: Results, width: int) -> list[Line]:
     """List tests, and after those that follow each other for one reason, the reason."""
     lines = [Line("not run:", "yellow", bold=True)]
     for reason, tests in groupby(results.not_run, key=lambda one: one.reason):
-        lines += [Line(f"  {shorten(printable(one.test), width - 2)}", "yellow") for one in tests]
-        lines.append(Line(f"    {shorten(printable(reason), width - 4)}", "yellow"))
+        names = (line for one in tests for line in wrapped(one.test, width, "  ", " " * 6))
+        lines += [Line(text, "yellow") for text in (*names, *wrapped(reason, width, " " * 4, " " * 4))]
     return lines
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import TYPE_CHECKING
 
 from dsocr_cost.report import seconds_text
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from ..row import Row
 
 __all__ = [
+    "allowed",
     "figure",
     "figure_of",
     "is_time",
@@ -21,6 +23,7 @@ __all__ = [
     "shorten",
     "signed",
     "signed_of",
+    "wrapped",
 ]
 
 
@@ -58,6 +61,11 @@ def share(part: float) -> str:
     return f"{100 * part:.3g}%"
 
 
+def allowed(rtol: float) -> str:
+    """Write a tolerance: ``exact`` for 0, else its part of the measured in percent, with six digits at most."""
+    return f"{100 * rtol:.6g}%" if rtol else "exact"
+
+
 def mean_and_deviation(row: Row) -> str:
     """Write a time's mean over its repeats and their standard deviation; empty for what has none."""
     mean, deviation = row.details.get("mean_s"), row.details.get("stdev_s")
@@ -90,3 +98,10 @@ def _escaped(char: str) -> str:
 def shorten(name: str, width: int) -> str:
     """Cut a name to a width, with an ellipsis where something is missing."""
     return name if len(name) <= width else f"{name[: max(width - 1, 0)]}…"
+
+
+def wrapped(name: str, width: int, first: str, rest: str) -> list[str]:
+    """Break a name into lines of a width, indented by ``first`` and from the second on by ``rest``; all of it stays."""
+    lines = textwrap.wrap(printable(name), width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
+    # what was within the name may now begin a line
+    return [f"{rest}{printable(line.removeprefix(rest))}" if index else line for index, line in enumerate(lines)]

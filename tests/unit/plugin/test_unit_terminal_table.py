@@ -108,7 +108,17 @@ def test_names_cannot_move_the_cursor(make_row, width, given, escaped):
 
 def test_tests_that_did_not_run_for_one_reason_share_it():
     written = texts(not_run=[NotRun("a", "no GPU"), NotRun("b", "no GPU"), NotRun("c", "no time")])
-    assert written[1:7] == ["not run:", "  a", "  b", "    no GPU", "  c", "    no time"]
+    assert written[:6] == ["not run:", "  a", "  b", "    no GPU", "  c", "    no time"]
+
+
+@WIDTHS
+def test_nothing_is_cut_of_what_did_not_run_and_why(width):
+    test = f"tests/layers/test_a.py::test_{'x' * 60}[prefill of 493, in time, and a name that goes on]"
+    reason = "time needs a real device: give --dsocr-device cpu or cuda, " * 5
+    written = texts(not_run=[NotRun(test, reason)], width=width)
+    told = written[1 : written.index("")]
+    assert max(map(len, told)) <= width
+    assert "".join("".join(told).split()) == "".join(f"{test}{reason}".split())
 
 
 def test_what_did_not_run_cannot_move_the_cursor():

@@ -15,7 +15,7 @@ function detailsOf(row) {
     samplesPlot(row),
     termsTable(row),
     facts([
-      ["tolerance", `${percent(field.rtol(row))} of the measured, by ${field.rule(row)}`],
+      ["tolerance", `${allowedText(row)}, by ${field.rule(row)}`],
       ["because", field.because(row)],
       ["band", (field.band(row) ?? []).map((end) => figureOf(metric, end)).join(" to ")],
       ["predicted by", field.source(row)],

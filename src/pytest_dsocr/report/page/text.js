@@ -68,7 +68,8 @@ function relativeText(row) {
   return `${value > 0 ? "+" : ""}${value.toFixed(1)}%`;
 }
 
-const allowedText = (row) => field.rtol(row) ? `±${percent(field.rtol(row))}` : "0";
+// A tolerance: exact, or its part of the measured.
+const allowedText = (row) => field.rtol(row) ? percent(field.rtol(row), 6) : "exact";
 
 // Four digits with a prefix and the unit that a metric's name ends in: 4.676 TFLOP.
 function quantity(metric, value, digits = 4) {
