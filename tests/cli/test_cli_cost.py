@@ -154,7 +154,7 @@ def test_the_text_says_what_was_priced_and_every_stage_with_units(run):
     )
     assert "tensor FLOPs 3.469 TFLOP 1.087 TFLOP 120.7 GFLOP 4.676 TFLOP" in said
     assert "weight bytes 802.7 MB 5.869 GB 5.869 GB 6.672 GB" in said
-    assert "time - - - -" in said
+    assert "latency - - - -" in said
 
 
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
