@@ -349,7 +349,7 @@ def test_a_regression_is_red_however_its_test_ends(stored, way, how):
         stored.write("conftest.py", CALLS_IT_PASSED)
     result = (stored.spawn if how else stored.run)("--dsocr-baseline=base.json", "-k", "test_out", *how)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(["dsocr: against the baseline: *1 regression"])
+    result.stdout.fnmatch_lines(["dsocr: against the baseline: *1 regression*"])
 
 
 def test_an_expected_failure_that_grew_says_both(stored):
