@@ -47,7 +47,7 @@ def test_rows_profiles_and_devices_are_told_apart(run, tmp_path):
 def test_a_file_that_cannot_be_used_is_named_and_the_others_are_read_all_the_same(run, tmp_path, name, content, wrong):
     bad = tmp_path / name
     bad.write_text(content, encoding="utf-8")
-    code, said, complaints = run(bad, ROOT / "results/cpu-latency.json")
+    code, said, complaints = run(bad, ROOT / "tests/data/rows_schema_1.json")
     assert code == 1
     assert wrong in complaints
     assert complaints.startswith(str(bad))

@@ -34,7 +34,7 @@ def test_what_is_written_may_be_one_of_those_that_are_read(run, write, make_row)
 
 
 def test_a_file_of_schema_1_is_taken(run, write, make_row, tmp_path, pytestconfig):
-    old = pytestconfig.rootpath / "results/cpu-latency.json"
+    old = pytestconfig.rootpath / "tests/data/rows_schema_1.json"
     result = run("merge", old, write("a.json", make_row()), "-o", tmp_path / "all.json")
     assert result.exit_code == 0, result.output
     assert len(Results.read(tmp_path / "all.json").rows) == 67

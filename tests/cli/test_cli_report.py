@@ -70,7 +70,7 @@ def test_a_report_takes_whatever_figures_and_names_a_row_has(run, write, make_ro
 
 
 def test_json_is_the_rows_in_the_newest_schema(run, tmp_path, pytestconfig):
-    old = pytestconfig.rootpath / "results/cpu-latency.json"
+    old = pytestconfig.rootpath / "tests/data/rows_schema_1.json"
     assert run("report", old, "-o", tmp_path / "new.json").exit_code == 0
     assert Results.read(tmp_path / "new.json") == Results.read(old)
 

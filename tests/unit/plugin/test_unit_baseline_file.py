@@ -255,7 +255,7 @@ def row_of(case, measured):
 
 def test_rows_of_a_file_of_schema_1_are_kept_byte_for_byte(tmp_path, pytestconfig, run_of):
     path = tmp_path / "rows.json"
-    path.write_bytes((pytestconfig.rootpath / "results/cpu-latency.json").read_bytes())
+    path.write_bytes((pytestconfig.rootpath / "tests/data/rows_schema_1.json").read_bytes())
     before, old = row_texts(path.read_text(encoding="utf-8")), Results.read(path)
     (done,) = update(path, run_of(1))
     assert (len(done.stored), done.kept) == (1, len(before))
