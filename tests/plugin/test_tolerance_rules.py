@@ -56,7 +56,7 @@ def test_a_failure_names_the_rule_and_its_reason(project):
     project.write("tolerances.toml", rule(0.25, metric="params"))
     result = project.run("-k", "params")
     result.assert_outcomes(failed=1, deselected=2)
-    result.stdout.fnmatch_lines("*allowed*0.25*rule 1*up to 0.25*")
+    result.stdout.fnmatch_lines("*allowed*25%*rule 1*up to 0.25*")
 
 
 def test_defaults_of_the_file_hold_where_no_rule_does(project):

@@ -6,6 +6,7 @@ import platform
 import statistics
 import time
 from dataclasses import asdict
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import torch
@@ -83,15 +84,14 @@ def calibrate(
         tell(f"{machine.name}: {_figures(machine)}")
         passes = [[*_timed(device, execution, reference, stopwatch, runs, points, tell)] for _ in range(_PASSES)]
         after = state_of(device)
-    timed = [pooled(same) for same in zip(*passes, strict=True)]
-    kernels = [kernel for run in timed for kernel in run.kernels]
+    kernels = [kernel for same in zip(*passes, strict=True) for kernel in pooled(same)]
     item_bytes = ITEM_BYTES[execution.dtype]
     classes = models(kernels, machine, item_bytes)
     overlaps = device.startswith("cuda")
     profile = Profile(
         machine,
         classes,
-        host(timed, overlaps=overlaps),
+        host(chain(*passes), overlaps=overlaps),
         f"calibrated on {machine.name}",
         sites(kernels, machine, classes, item_bytes),
     )

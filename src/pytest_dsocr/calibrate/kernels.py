@@ -54,15 +54,14 @@ class TimedRun:
     elapsed: tuple[float, ...]
 
 
-def pooled(passes: Sequence[TimedRun]) -> TimedRun:
-    """Put several passes over the same runs, spread over minutes, together.
+def pooled(passes: Sequence[TimedRun]) -> tuple[Kernel, ...]:
+    """Put the kernels of several passes over the same runs, spread over minutes, together.
 
     A machine is somewhat faster or slower from one half-minute to the next, and what is measured later meets either: a
     kernel keeps the runs of all passes. A kernel that took far longer in one pass than in another was disturbed there,
     by pages that came back from a disk, say, and that pass does not count for it.
     """
-    kernels = tuple(_pooled(same) for same in zip(*(one.kernels for one in passes), strict=True))
-    return TimedRun(kernels, min((one.elapsed for one in passes if one.elapsed), key=statistics.median, default=()))
+    return tuple(_pooled(same) for same in zip(*(one.kernels for one in passes), strict=True))
 
 
 def _pooled(same: Sequence[Kernel]) -> Kernel:

@@ -68,7 +68,7 @@ def sites(
 
 
 def host(runs: Iterable[TimedRun], *, overlaps: bool) -> Host:
-    """Tell what the host takes for a launch.
+    """Tell what the host takes for a launch, the middle of what runs say; ``runs`` are of one pass each.
 
     On a CPU, from short runs: their time less that of their kernels. On a card, from runs that wait for the host: those
     that take far longer than their kernels. Without such runs it takes nothing, with an error of all of it.
@@ -83,7 +83,7 @@ def host(runs: Iterable[TimedRun], *, overlaps: bool) -> Host:
         elif not overlaps and elapsed < _SMALL_S and len(run.kernels) >= _FEWEST_KERNELS:
             shares.append((elapsed - kernels) / len(run.kernels))
     dispatch = max(statistics.median(shares), 0.0) if shares else 0.0
-    error = max(abs(one - dispatch) for one in shares) / dispatch if dispatch else 1.0
+    error = float(np.quantile([abs(one - dispatch) for one in shares], _SHARE)) / dispatch if dispatch else 1.0
     error = max(error, _FEW_RUNS_ERROR) if len(shares) < _FEW_RUNS else error
     return Host(dispatch, 0.0, overlaps=overlaps, error=error)
 
