@@ -20,6 +20,7 @@ __all__ = [
     "change_text",
     "gated",
     "has_moved",
+    "is_regression",
     "rank_test",
     "ungated",
 ]
@@ -72,6 +73,12 @@ def gated(row: Row, base: Row | None, source: str, *, advisory: str = "", updati
     if advisory and row.metric.endswith("_s"):
         return replace(row, verdict=Verdict.INCONCLUSIVE, reason=f"{advisory}: {reason}")
     return replace(row, verdict=Verdict.FAIL, reason=reason)
+
+
+def is_regression(row: Row) -> bool:
+    """Tell whether a row fails because its figure got worse than what is stored."""
+    standing = row.baseline
+    return row.verdict is Verdict.FAIL and standing is not None and standing.change is Change.REGRESSION
 
 
 def ungated(row: Row) -> Row:

@@ -62,7 +62,9 @@ def row_named(name: str, rows: Collection[Row], source: str) -> Row:
 
 def forget_command(file: Path, rows: Sequence[Row], there: Iterable[Row]) -> str:
     """Write the command that removes rows from their file; of very many it names the first."""
-    return shlex.join(["dsocr", "forget", shown(file), *short_names(rows[:MOST_NAMED], there)])
+    words = [shown(file), *short_names(rows[:MOST_NAMED], there)]
+    ends_options = ["--"] if any(word.startswith("-") for word in words) else []
+    return shlex.join(["dsocr", "forget", *ends_options, *words])
 
 
 def _quoted(rows: Iterable[Row]) -> str:

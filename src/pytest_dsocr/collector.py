@@ -107,7 +107,8 @@ class Collector:
             self.expected_to_fail.add(report.nodeid)
         if report.outcome == "failed" and all(row.verdict is Verdict.PASS for row in rows):
             self._broken.add(report.nodeid)
-        if report.outcome == "skipped" and not hasattr(report, "wasxfail") and not attached.get("compared"):
+        failed_as_expected = hasattr(report, "wasxfail") and report.when != "setup"  # there nothing was called yet
+        if report.outcome == "skipped" and not failed_as_expected and not attached.get("compared"):
             self._skipped.add(report.nodeid)
         if report.when == CRASHED:
             self.expect([report.nodeid])
@@ -138,7 +139,7 @@ class Collector:
         """List what a test itself could not measure; else the test, if it brought no rows or was skipped after some."""
         if of_its_own := self._not_run.get(test):
             return of_its_own
-        missing = test not in self._rows or test in self._skipped
+        missing = test not in self._rows or (test in self._skipped and test not in self.failed)
         return (NotRun(test, self._reasons.get(test, stopped)),) if missing else ()
 
 
@@ -146,6 +147,8 @@ def _reason(report: pytest.TestReport) -> str:
     longrepr: Any = report.longrepr
     if report.outcome == "skipped" and isinstance(longrepr, tuple):
         return str(longrepr[2]).removeprefix("Skipped: ")
+    if report.outcome == "skipped" and hasattr(report, "wasxfail"):
+        return f"expected to fail: {str(report.wasxfail).removeprefix('reason: ')}".rstrip(": ")
     crash = getattr(longrepr, "reprcrash", None)
     lines = str(crash.message if crash else longrepr).strip().splitlines() or ["without a word"]
     return f"failed before it compared anything: {lines[0 if crash else -1]}"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .baseline import is_regression
 from .compare import Verdict
 from .report.text import printable
-from .row import Change
 from .state import CALLED, ROWS, SETTLED
 
 if TYPE_CHECKING:
@@ -43,9 +43,8 @@ def settle(
     if report.outcome == "failed" or goes_on:
         return False
     if hasattr(report, "wasxfail"):
-        regressed = next(filter(_regressed, caught), None)
+        regressed = next(filter(is_regression, caught), None)
         if regressed:
-            del report.wasxfail
             said = (
                 f"an expected failure does not excuse it: {printable(regressed.title)}: {printable(regressed.reason)}"
             )
@@ -63,9 +62,5 @@ def settle(
 
 
 def _fail(report: pytest.TestReport, why: str) -> None:
+    vars(report).pop("wasxfail", None)  # pytest does not count a failure that was expected
     report.outcome, report.longrepr = "failed", why
-
-
-def _regressed(row: Row) -> bool:
-    standing = row.baseline
-    return row.verdict is Verdict.FAIL and standing is not None and standing.change is Change.REGRESSION

@@ -17,7 +17,7 @@ from .outcome import settle
 from .report.properties import properties_of
 from .report.text import printable
 from .startup import check
-from .state import CALLED, NOT_RUN, ROWS, RUN, SETTLED, USES, Run, run_of
+from .state import CALLED, FROM_SETUP, NOT_RUN, ROWS, RUN, SETTLED, USES, Run, run_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from .measure.measurement import Measurer
     from .reference.reference import Reference
+    from .row import NotRun, Row
 
 __all__ = ["dsocr"]
 
@@ -134,9 +135,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a GPU test without its GPU."""
-    item.stash.setdefault(ROWS, []).clear()  # a test that is run again starts anew
-    item.stash.setdefault(NOT_RUN, []).clear()
+    for brought in _brought(item):
+        brought.clear()  # a test that is run again starts anew
     item.stash[CALLED], item.stash[SETTLED] = False, 0
+    if FROM_SETUP in item.stash:
+        del item.stash[FROM_SETUP]
     reason = missing_gpu(item.iter_markers(), run_of(item.config).device)
     if reason:
         pytest.skip(reason)
@@ -144,7 +147,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
-    """Note when a test has ended: reports before that are those of its subtests."""
+    """Note when a test has ended: reports before that are those of its subtests.
+
+    A test that is called again, without its setup, starts with what the setup brought.
+    """
+    rows, not_run = _brought(item)
+    from_setup = item.stash.setdefault(FROM_SETUP, (len(rows), len(not_run)))
+    del rows[from_setup[0] :], not_run[from_setup[1] :]
+    item.stash[CALLED], item.stash[SETTLED] = False, 0
     try:
         yield
     finally:
@@ -159,7 +169,7 @@ def pytest_runtest_makereport(
     report = yield
     if not _compares(item):
         return report
-    rows, not_run = item.stash[ROWS], item.stash[NOT_RUN]
+    rows, not_run = _brought(item)
     report.user_properties += properties_of(rows)
     run = run_of(item.config)
     compared = settle(report, item, call, lambda row: run.bench.is_advice(row))
@@ -214,6 +224,11 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
 def _compares(item: pytest.Item) -> bool:
     """Whether a test uses the fixture, by its signature or, once it has asked for it by name, by its stash."""
     return "dsocr" in getattr(item, "fixturenames", ()) or item.stash.get(USES, False)
+
+
+def _brought(item: pytest.Item) -> tuple[list[Row], list[NotRun]]:
+    """What a test has brought so far; nothing, where another plugin has ended it before it began."""
+    return item.stash.setdefault(ROWS, []), item.stash.setdefault(NOT_RUN, [])
 
 
 def _parametrizes(item: pytest.Item, argument: str) -> bool:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .registry import Registry
     from .tolerances import Tolerances
 
-__all__ = ["CALLED", "NOT_RUN", "ROWS", "RUN", "SETTLED", "USES", "Run", "run_of"]
+__all__ = ["CALLED", "FROM_SETUP", "NOT_RUN", "ROWS", "RUN", "SETTLED", "USES", "Run", "run_of"]
 
 STOPPED = "the run ended before it"
 NARROWING = ("keyword", "markexpr", "lf", "deselect", "ignore", "ignore_glob")
@@ -244,6 +244,8 @@ CALLED = pytest.StashKey[bool]()
 """Whether a test's own call has ended."""
 SETTLED = pytest.StashKey[int]()
 """How many of a test's rows an earlier phase has answered for."""
+FROM_SETUP = pytest.StashKey[tuple[int, int]]()
+"""How many rows, and how many that were not run, a test's setup has brought."""
 
 
 def run_of(config: pytest.Config) -> Run:

@@ -57,9 +57,9 @@ def test_it_measures_what_was_asked_for(run, measure, tmp_path, pytestconfig):
 
 
 def test_named_pages_run_beside_the_usual_sizes(run, measure, tmp_path):
-    options = ("--device", "cpu", "--text-tokens", "20", "-o", tmp_path / "cpu.json")
+    options = ("--device", "cpu", "-o", tmp_path / "cpu.json")
     assert run("calibrate", *options).exit_code == 0
-    assert run("calibrate", *options, "--grids", "1x2", "2x2,none", "1x2").exit_code == 0
+    assert run("calibrate", *options, "--text-tokens", "20", "--grids", "1x2", "2x2,none", "1x2").exit_code == 0
     (*_, usual), (*_, with_pages) = measure
     assert with_pages == [
         *usual,
@@ -79,6 +79,9 @@ def test_named_pages_run_beside_the_usual_sizes(run, measure, tmp_path):
             ("--grids", "2by3"), "'--grids': got '2by3', allowed are published, model and HIGHxWIDE", id="no-grid"
         ),
         pytest.param(("--grids", "2x3", "--mode", "base"), "got 2x3 with mode base, which takes none", id="one-view"),
+        pytest.param(
+            ("--mode", "base"), "--mode: got one that changes nothing here, allowed is one beside", id="no-page"
+        ),
     ],
 )
 def test_a_page_that_there_is_not_is_refused_before_anything_runs(run, measure, tmp_path, options, said):

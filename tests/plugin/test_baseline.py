@@ -374,6 +374,107 @@ def test_a_prediction_that_is_expected_not_to_hold_is_green_where_nothing_grew(s
     assert result.ret == pytest.ExitCode.OK
 
 
+CALLS_IT_EXPECTED = """
+import pytest
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item):
+    report = yield
+    if report.failed:
+        report.outcome, report.wasxfail = "skipped", "known"
+    return report
+"""
+
+
+def test_another_plugin_that_calls_a_regression_an_expected_failure_does_not_make_the_run_green(stored):
+    one_more_matmul(stored)
+    stored.write("conftest.py", CALLS_IT_EXPECTED)
+    result = stored.run("--dsocr-baseline=base.json", "-k", "4")
+    result.assert_outcomes(xfailed=1, deselected=2)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["dsocr: 1 row fails, and its test did not: user.linear, 4 tokens, tensor_flops"])
+
+
+def test_a_test_that_is_expected_to_fail_and_never_run_keeps_no_update_back(stored):
+    stored.tests(
+        TESTS.replace("SIZES = [4, 8]", "SIZES = [4, 8, 16]")
+        + '\n\n@pytest.mark.xfail(run=False, reason="crashes")\ndef test_never(dsocr):\n    pass\n'
+    )
+    result = stored.run("--dsocr-baseline=base.json", "--dsocr-update-baseline")
+    assert result.ret == pytest.ExitCode.OK
+    assert len(lines(stored)) == 4
+    result.stdout.fnmatch_lines(["*expected to fail: *crashes*"])
+
+
+CALLS_AGAIN = """
+import pytest
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if call.when == "call" and report.failed and not hasattr(item, "again"):
+        item.again = True
+        second = pytest.CallInfo.from_call(lambda: item.ihook.pytest_runtest_call(item=item), "call")
+        report = item.ihook.pytest_runtest_makereport(item=item, call=second)
+    return report
+"""
+
+
+def test_a_test_of_which_the_call_alone_is_made_again_keeps_the_rows_of_its_setup_and_of_the_last_call(project):
+    project.write("conftest.py", CALLS_AGAIN)
+    project.tests(
+        """
+        CALLS = []
+
+        @pytest.fixture
+        def early(dsocr):
+            dsocr.compare(1024, Case("setup"), module=LINEAR, inputs=X)
+
+        def test_twice(dsocr, early):
+            CALLS.append(1)
+            dsocr.compare(1023 + len(CALLS) - 1, Case("call"), module=LINEAR, inputs=X)
+        """
+    )
+    result = project.run("--dsocr-json=rows.json")
+    result.assert_outcomes(passed=1)
+    assert result.ret == pytest.ExitCode.OK
+    assert [(row["case"], row["verdict"]) for row in project.rows()] == [("setup", "pass"), ("call", "pass")]
+
+
+def test_a_hook_that_skips_before_ours_begins_skips_one_test_alone(project):
+    project.write(
+        "conftest.py",
+        """
+        import pytest
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_runtest_setup(item):
+            if item.name == "test_skipped":
+                pytest.skip("not here")
+        """,
+    )
+    project.tests(
+        """
+        def test_skipped(dsocr):
+            pass
+
+        def test_run(dsocr):
+            dsocr.compare(1024, FOUR, module=LINEAR, inputs=X)
+        """
+    )
+    result = project.run()
+    result.assert_outcomes(passed=1, skipped=1)
+
+
+@pytest.mark.parametrize("ends", ["pass", "pytest.xfail()"], ids=["passes", "xfails"])
+def test_an_expected_failure_that_compared_nothing_is_red_or_no_pass(project, ends):
+    project.tests(f"@pytest.mark.xfail\ndef test_nothing(dsocr):\n    {ends}\n")
+    result = project.run()
+    assert result.ret == (pytest.ExitCode.TESTS_FAILED if ends == "pass" else pytest.ExitCode.OK)
+
+
 RERUN = """
 import pytest
 from _pytest.runner import runtestprotocol

@@ -91,7 +91,7 @@ def host(runs: Iterable[TimedRun], *, overlaps: bool) -> Host:
 def spread(seconds: Sequence[float]) -> float:
     """Half the distance between the quartiles, over the median."""
     low, middle, high = np.quantile(seconds, (0.25, 0.5, 0.75))
-    return float((high - low) / 2 / middle)
+    return float((high - low) / 2 / middle) if middle else 0.0
 
 
 def _between_samples(samples: Sequence[Sample]) -> float:

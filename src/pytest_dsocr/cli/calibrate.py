@@ -15,7 +15,7 @@ from dsocr_cost.workload import MODES, Workload
 from ..files import write_text_atomically
 from .calibration_text import calibration_text, doubts
 from .many import many_values
-from .options import config_of, workload_options_of
+from .options import config_of, refuse_alone, workload_options_of
 from .outputs import check_file
 from .types import VIEWS, Whole
 
@@ -58,7 +58,7 @@ Examples:
     metavar="N",
     default=3,
     show_default=True,
-    help="Runs of each point in each of four passes; a long one runs less often.",
+    help="Runs of each point in each of four passes; none begins after 0.4 s of them.",
 )
 @click.pass_context
 def calibrate(
@@ -84,6 +84,9 @@ def calibrate(
         raise click.BadParameter(f"got {device!r}, allowed are cpu, cuda and cuda:N", ctx, param_hint="'--device'")
     check_file("output", output)
     execution = Execution(attention=options["attention"], dtype=options["dtype"])
+    if not grids:
+        for name in ("mode", "text_tokens"):
+            refuse_alone(name, beside="--grids")
     mode, text_tokens = MODES[options["mode"]], options["text_tokens"]
     pages = [Workload(mode, grid, text_tokens) for grid in dict.fromkeys(chain(*grids))]
     from ..calibrate.here import calibrate_here  # brings torch

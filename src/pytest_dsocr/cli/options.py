@@ -24,6 +24,7 @@ __all__ = [
     "execution_of",
     "given",
     "joined",
+    "refuse_alone",
     "refuse_together",
     "require_int64",
     "warn_of_long_contexts",
@@ -155,6 +156,17 @@ def refuse_together(*names: str) -> None:
     both = given(*names)
     if len(both) > 1:
         msg = f"{' and '.join(both)}: got {len(both)} of them, allowed is one: they exclude each other"
+        raise click.UsageError(msg)
+
+
+def refuse_alone(name: str, *, beside: str) -> None:
+    """Refuse an option that would change nothing.
+
+    Raises:
+        UsageError: it was given; the message names what it has to stand ``beside``.
+    """
+    if given(name):
+        msg = f"{given(name)[0]}: got one that changes nothing here, allowed is one beside {beside}"
         raise click.UsageError(msg)
 
 

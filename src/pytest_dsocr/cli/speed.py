@@ -14,7 +14,7 @@ from dsocr_cost.profile_json import read_profile
 
 from ..peak import PEAK_VARIABLE, peak_of_environment
 from .card import device_of, devices_option
-from .options import given, joined, refuse_together
+from .options import joined, refuse_alone, refuse_together
 from .types import TERAFLOPS
 
 if TYPE_CHECKING:
@@ -84,15 +84,15 @@ def speed_of(options: Mapping[str, Any], execution: Execution, *, mfu: bool = Tr
     """
     refuse_together("device", "profile")
     if options["device"] is None:
-        _refuse_alone("devices", beside="--device")
+        refuse_alone("devices", beside="--device")
     if options["device"] is None and options["profile"] is None:
-        _refuse_alone("launch", beside="--device or --profile")
-        _refuse_alone("peak_tflops", beside="--device or --profile")
+        refuse_alone("launch", beside="--device or --profile")
+        refuse_alone("peak_tflops", beside="--device or --profile")
         return None
     size = execution.item_bytes
     predicts = options["profile"] is None and size == _TENSOR_CORE_BYTES
     if not mfu and not predicts:
-        _refuse_alone("peak_tflops", beside="--device, in 16 bits")
+        refuse_alone("peak_tflops", beside="--device, in 16 bits")
     peak = options["peak_tflops"] or (peak_of_environment() if mfu or predicts else None)
     if options["profile"] is not None:
         calibration = _calibration(options["profile"])
@@ -130,11 +130,4 @@ def _require_launch(options: Mapping[str, Any], profile: Profile) -> None:
     if options["launch"] == "graph" and not profile.host.overlaps:
         where = f"{options['profile']} was calibrated on {profile.machine.name}"
         msg = f"--launch: got graph, which needs a CUDA device, and {where}; allowed is eager"
-        raise click.UsageError(msg)
-
-
-def _refuse_alone(name: str, *, beside: str) -> None:
-    """Refuse an option that would change nothing."""
-    if given(name):
-        msg = f"{given(name)[0]}: got one that changes nothing here, allowed is one beside {beside}"
         raise click.UsageError(msg)
