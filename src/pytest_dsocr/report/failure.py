@@ -124,19 +124,25 @@ def _baseline_lines(row: Row) -> list[str]:
 
 
 def _terms(row: Row, ops: Sequence[Op], calls: Sequence[Call], width: int) -> list[str]:
-    """Set the ops that the prediction is the sum of beside those that were seen; launches are told by their bytes."""
+    """Set the ops that the prediction is the sum of beside those that were seen; launches are told by their bytes.
+
+    Those that agree are folded beside those that do not. Where all do, as in a regression that the prediction knows of,
+    they are what there is to see.
+    """
     _, unit = TERMS.get(row.metric, (row.metric, printable(row.metric)))
     shares = shares_of(row.metric, ops, row.predicted)
     pairs = aligned([share for _, share in shares], [call.count for call in calls])
     terms: list[_Term] = []
+    differ = not all(pair.agrees for pair in pairs)
     for agrees, run in groupby(pairs, key=lambda pair: pair.agrees):
         block = list(run)
-        if agrees and len(block) > 2:
+        if agrees and differ and len(block) > 2:
             terms.append(_Term(f"... {len(block)} terms agree"))
             continue
         for pair in block:
             terms += _pair_terms(pair, shares, calls)
-    heading = "ops as predicted, and as the counter saw them (!= is where they part ways):"
+    where = "!= is where they part ways" if differ else "they agree"
+    heading = f"ops as predicted, and as the counter saw them ({where}):"
     shown = terms[:MAX_TERMS]
     table = _side_by_side(shown, unit)
     return [heading, *(table if _fits(table, width) else _stacked(shown, unit, width)), *_more(terms)]
@@ -199,7 +205,7 @@ def _counted(calls: Sequence[Call], width: int) -> list[str]:
 def _shapes(call: Call) -> str:
     # a bias comes first in addmm, last in a convolution
     shapes = call.shapes[:2] if "conv" in call.op else call.shapes[-2:]
-    return " @ ".join("x".join(str(size) for size in shape) for shape in shapes)
+    return " @ ".join("x".join(str(size) for size in shape) or "scalar" for shape in shapes)
 
 
 def _table(rows: list[list[str]], headers: list[str], alignment: tuple[str, ...]) -> list[str]:

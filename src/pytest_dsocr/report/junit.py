@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from junitparser import Error, Failure, JUnitXml, Properties, Property, Skipped, TestCase, TestSuite
 
 from ..compare import Verdict
+from .failure import failure_text
 from .properties import figures_of
 from .text import printable
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["junit_text"]
 
+_WIDTH = 120
 _RESULTS = {
     Verdict.FAIL: Failure,
     Verdict.ERROR: Error,
@@ -58,7 +60,10 @@ def _cases(results: Results, labels: Mapping[str, str]) -> Iterator[TestCase]:
         yield _case("dsocr", "the run", Verdict.FAIL, complaint)
     for row in results.rows:
         name = f"{row.case}, {labels.get(row.metric, row.metric)}"
-        yield _case(row.layer, name, row.verdict, row.reason, [*figures_of(row).items(), *_judged_by(row)])
+        case = _case(row.layer, name, row.verdict, row.reason, [*figures_of(row).items(), *_judged_by(row)])
+        for result in case.result:
+            result.text = failure_text(row, labels.get(row.metric, row.metric), (), (), _WIDTH)
+        yield case
     for one in results.not_run:
         yield _case("dsocr", one.test, Verdict.NOT_RUN, one.reason)
 

@@ -127,6 +127,19 @@ def test_without_ops_it_says_what_was_counted(failed):
     assert [" ".join(line.split()) for line in lines] == ["proj.weight parameter 2x3 6", "proj.bias parameter 2 2"]
 
 
+def test_where_all_terms_agree_they_are_shown(failed):
+    """Formula and module have grown together; the baseline alone sees it."""
+    ops = [linear(f"layers.{index}", 2, index + 1, 2, 2) for index in range(4)]
+    calls = [call(op.tensor_flops) for op in ops]
+    assert "as the counter saw them (they agree):" in text(failed(), ops, calls)
+    assert [line.split()[0] for line in terms(ops, calls, failed)] == [op.name for op in ops]
+
+
+def test_an_input_without_sizes_is_a_scalar(failed):
+    (line,) = terms([], [call(4, "aten::add", "up", ((1, 64), ()))], failed)
+    assert "1x64 @ scalar" in line
+
+
 def test_a_long_run_of_agreeing_terms_is_folded(failed):
     ops = [linear(f"layers.{index}", 2, index + 1, 2, 2) for index in range(10)]
     calls = [call(op.tensor_flops) for op in ops]
@@ -245,7 +258,7 @@ def test_the_table_is_as_wide_as_the_terminal_at_most(failed, width):
 
 def test_a_wide_terminal_has_all_columns(failed):
     said = " ".join(text(failed(), WIDE_OPS[:1], WIDE_CALLS[:1], 100).split())
-    assert "part ways): predicted op kernel b x m x n x k FLOPs FLOPs counted op in module -" in said
+    assert "they agree): predicted op kernel b x m x n x k FLOPs FLOPs counted op in module -" in said
 
 
 def test_the_terminal_is_asked_where_no_width_is_given(failed, monkeypatch):

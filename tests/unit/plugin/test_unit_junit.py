@@ -45,6 +45,8 @@ def test_what_is_no_pass_says_why(make_row, verdict, sort):
     (case,) = suite_of(written(make_row(verdict=verdict, reason="too far")))
     (result,) = case.result
     assert (result._tag, result.message, result.type) == (sort, "too far", str(verdict))  # noqa: SLF001
+    assert result.text.startswith(f"vision.Attention, 1024 view, tensor FLOPs: {verdict}")
+    assert "predicted " in result.text
 
 
 def test_a_notice_is_a_pass(make_row):
