@@ -147,7 +147,7 @@ def _reason(report: pytest.TestReport) -> str:
     longrepr: Any = report.longrepr
     if report.outcome == "skipped" and isinstance(longrepr, tuple):
         return str(longrepr[2]).removeprefix("Skipped: ")
-    if report.outcome == "skipped" and hasattr(report, "wasxfail"):
+    if report.when == "setup" and hasattr(report, "wasxfail"):  # it was not called, so its exception is not the test's
         return f"expected to fail: {str(report.wasxfail).removeprefix('reason: ')}".rstrip(": ")
     crash = getattr(longrepr, "reprcrash", None)
     lines = str(crash.message if crash else longrepr).strip().splitlines() or ["without a word"]
