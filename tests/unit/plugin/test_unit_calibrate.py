@@ -235,6 +235,11 @@ def test_spread_is_half_the_distance_of_the_quartiles():
     assert spread([1, 2, 3, 4, 5]) == pytest.approx(1 / 3)
 
 
+def test_runs_that_took_no_time_have_no_spread():
+    """A clock may be too coarse for the smallest kernels."""
+    assert spread([0.0, 0.0]) == 0.0
+
+
 def keys(part, **sizes):
     return {site_key(op) for op in part.ops(**sizes) if np.any(op.launches)}
 
